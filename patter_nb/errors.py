@@ -1,0 +1,50 @@
+"""What can go wrong, told by whose move it is: yours, the phone side's, or the AI side's."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+INSTALL_FROM_CLONE = 'pip install ".[{extra}]"'
+"""How an extra is installed until the name is published: from the folder of the clone."""
+
+
+class PatterError(Exception):
+    """The root of every error this library raises on purpose."""
+
+
+class ConfigError(PatterError, ValueError):
+    """A value you gave cannot be used; the message names the field, what was given and the remedy."""
+
+
+class ConfigTypeError(ConfigError, TypeError):
+    """As `ConfigError`, for a value of the wrong type."""
+
+
+class MissingExtra(ConfigError, ImportError):
+    """A part that needs an optional package was used without it; the message holds the pip command."""
+
+
+class CarrierError(PatterError):
+    """The phone side said or did something it must not."""
+
+
+class ProviderError(PatterError):
+    """The AI side failed. `provider` says which one, `retryable` whether trying again may help."""
+
+    def __init__(self, message: str, *, provider: str, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.retryable = retryable
+
+
+def need(module: str, *, extra: str, what: str) -> ModuleType:
+    """Import an optional module, or raise `MissingExtra` with the command that brings it.
+
+    `what` is the part that needs it, as the user knows it ("LocalTTS").
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        command = INSTALL_FROM_CLONE.format(extra=extra)
+        raise MissingExtra(f"{what} needs the package {module!r}, which is not installed: {command}") from error

@@ -1,0 +1,252 @@
+"""What happened in a call, as the turn engine is told it. Past tense; frozen; instants in seconds of the call's clock.
+
+Whatever belongs to a reply carries its number, so that what arrives late can be dropped at the door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from patter_nb.turns.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The line is open. `greeting` is spoken first; empty: the caller speaks first."""
+
+    greeting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp:
+    """The far end closed the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Voice activity began; `at` is the start of the first voiced window."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechContinued:
+    """Another voiced window, ending at `at`; gaps up to the detector's bridge lie inside the speech."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """Voice activity ended; `at` is the end of the last voiced window, so the detector's own wait is not in it."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class InterimReceived:
+    """A transcript that may still change."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalReceived:
+    """A transcript that will not change; empty when the sound held no words.
+
+    `started_at` and `ended_at` bound the audio it stands for, where the provider says so.
+    """
+
+    text: str
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTurnStarted:
+    """A provider that owns turn-taking heard the caller begin."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTurnEnded:
+    """A provider that owns turn-taking decided the caller's turn is over; `text` when it also transcribes."""
+
+    at: float
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReplyStarted:
+    """A speech-to-speech provider began a reply by itself; the engine numbers it with `AdoptReply`."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The session took the ordered reply up with this revision of the agent."""
+
+    reply: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstantRecorded:
+    """An instant of the reply's turn, by its name in `turns.facts.INSTANTS`. The first one of a name stays."""
+
+    reply: int
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReady:
+    """A speakable piece of the reply goes to the synthesiser. Segments count from 0 within a reply."""
+
+    reply: int
+    segment: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSynthesized:
+    """All audio of a segment is there: so many seconds of it."""
+
+    reply: int
+    segment: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentAligned:
+    """The provider said where words end: (characters of the segment, seconds of its audio), ascending."""
+
+    reply: int
+    segment: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyGenerated:
+    """The reply's text is complete: no further segment will come (until tools, if any were called, have returned)."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioHeard:
+    """The carrier played the segment's first `seconds` of audio, by a mark that came back at `at`."""
+
+    reply: int
+    segment: int
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """A provider failed inside a reply. `stage` is "llm", "tts" or "tool"; `error` one sentence."""
+
+    reply: int
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """The speech recogniser failed; what was said since the last final is lost."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The model asked for a tool; `filler` is spoken if it takes long."""
+
+    reply: int
+    id: str
+    name: str
+    arguments: str
+    filler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    """A tool ended, with a result or an error sentence for the model."""
+
+    reply: int
+    id: str
+    result: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """A provider's meter moved; `reply` is None when it belongs to no reply (transcription, prewarming)."""
+
+    usage: Usage
+    reply: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """The agent shall say this, word for word: after its present reply, or at once when `interrupt`."""
+
+    text: str
+    interrupt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InjectRequested:
+    """The agent shall know this from now on; `reply` asks for an answer to it as soon as it is silent."""
+
+    text: str
+    role: str = "system"
+    reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfReceived:
+    """The caller pressed a key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfRequested:
+    """The agent shall press keys."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequested:
+    """The call shall be handed to another number, once what is being said has been heard."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUpRequested:
+    """The call shall end once what is being said has been heard; `text` is said first."""
+
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """A limit outside the engine (money) was reached: goodbye, then hang up."""
+
+    reason: str
+
+
+Event = (
+    CallAnswered | CallerHungUp | SpeechStarted | SpeechContinued | SpeechStopped | InterimReceived | FinalReceived
+    | ProviderTurnStarted | ProviderTurnEnded | ProviderReplyStarted | ReplyStarted | InstantRecorded | SegmentReady
+    | SegmentSynthesized | SegmentAligned | ReplyGenerated | AudioHeard | ReplyFailed | TranscriptionFailed | ToolCalled
+    | ToolReturned | UsageReported | SayRequested | InjectRequested | DtmfReceived | DtmfRequested | TransferRequested
+    | HangUpRequested | LimitReached
+)

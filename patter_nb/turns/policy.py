@@ -1,0 +1,33 @@
+"""The numbers that govern turn-taking. Frozen; the engine takes a new set between turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPolicy:
+    """Every wait and threshold of the turn engine, in seconds."""
+
+    hangover_seconds: float = 0.32
+    """Silence granted after the caller's last speech before the turn is over."""
+    final_timeout_seconds: float = 3.0
+    """How long after the hangover a final transcript is waited for; then the turn is dropped as wordless."""
+    barge_in_seconds: float | None = 0.3
+    """Consecutive caller speech over the agent's voice that interrupts it; None: the agent is never interrupted."""
+    resume_seconds: float = 0.1
+    """Caller speech, before any audio of the reply has played, that takes the turn back."""
+    reply_timeout_seconds: float = 15.0
+    """How long an ordered reply may bring neither a segment nor a tool call before it counts as failed."""
+    max_duration_seconds: float = 600.0
+    """Length of the call after which the agent says goodbye and hangs up."""
+    goodbye_seconds: float = 10.0
+    """How long a goodbye may take before the line is cut anyway."""
+    max_failures: int = 3
+    """Replies in a row that may fail before the agent says goodbye."""
+    filler_seconds: float = 1.0
+    """How long a tool may run before its filler line is spoken."""
+    fallback: str = "I'm sorry, I had a problem just now. Could you say that again?"
+    """Spoken when a reply fails before any of it was heard; empty: say nothing."""
+    goodbye: str = "I'm sorry, I have to end the call here. Goodbye."
+    """Spoken when the call reaches a limit."""
