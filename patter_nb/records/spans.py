@@ -1,0 +1,161 @@
+"""What the caller's wait for a reply went to.
+
+`gap_ms` runs from the caller's last speech to the first audible sample of the reply. Its parts are named spans; each has a start and an
+end of its own, recorded by whoever owned it, and none begins by assignment where its neighbour ends. What no span covers is
+`unexplained_ms`: it is measured, not made to be nothing.
+
+Where spans overlap, the time counts for the one that stands first in `SPANS`, and what lies outside of the gap counts for none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from patter_nb.turns.facts import TurnFacts
+
+Interval = tuple[float, float]
+"""Start and end, in seconds of the call's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanKind:
+    """A stage of the way from the caller's last word to the reply's first sound."""
+
+    name: str
+    label: str
+    """For a legend."""
+    start: str
+    """The instant it begins at, a name of `turns.facts.INSTANTS`; "" for stalls, which are intervals of their own."""
+    end: str
+    owner: str
+    """The setting or the part that this time belongs to."""
+    doc: str
+
+    @property
+    def column(self) -> str:
+        """Its name in tables."""
+        return f"{self.name}_ms"
+
+
+SPANS: tuple[SpanKind, ...] = (
+    SpanKind("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
+    SpanKind("endpointing", "endpointing", "speech_ended_at", "endpointed_at", "hangover_ms", "the silence granted to the caller"),
+    SpanKind("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
+    SpanKind("hooks", "hooks", "hooks_started_at", "hooks_ended_at", "hooks", "the text stages before the model"),
+    SpanKind("llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm", "the model until its first token"),
+    SpanKind(
+        "first_sentence", "first sentence", "sentence_started_at", "sentence_ready_at", "aggressive_first_flush",
+        "tokens until the first speakable piece was complete",
+    ),
+    SpanKind("tts_first_byte", "TTS first byte", "tts_requested_at", "tts_first_byte_at", "tts", "the voice until its first audio"),
+    SpanKind("send", "send", "send_started_at", "played_at", "carrier", "the first audio on its way to the caller's ear"),
+    SpanKind(
+        "leading_silence", "leading silence", "played_at", "audible_at", "tts voice",
+        "silence that the voice puts before its first sound",
+    ),
+)  # fmt: skip
+"""In the order in which overlapping time is attributed: the first one takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A time in which the loop of the call could not run."""
+
+    started_at: float
+    seconds: float
+    cell: str | None = None
+    """What kept it busy, where that is known."""
+
+    @property
+    def interval(self) -> Interval:
+        return (self.started_at, self.started_at + self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanPart:
+    """One span of one turn, and how much of the gap is attributed to it."""
+
+    kind: SpanKind
+    ms: float
+    """Milliseconds of the gap; NaN when the span was not measured."""
+    pieces: tuple[Interval, ...] = ()
+    """Where they lie on the call's clock."""
+    reason: str | None = None
+    """Why `ms` is NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """The gap of one turn, divided."""
+
+    gap_ms: float
+    parts: tuple[SpanPart, ...]
+    """One for each of `SPANS`, in that order. Their known milliseconds and `unexplained_ms` add up to `gap_ms`."""
+    unexplained_ms: float
+    unexplained_pieces: tuple[Interval, ...] = ()
+    reason: str | None = None
+    """Why `gap_ms` is NaN."""
+
+    def part(self, name: str) -> SpanPart:
+        """The part of this span."""
+        return next(part for part in self.parts if part.kind.name == name)
+
+
+def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribution:
+    """Divide the gap of a turn among its spans. `stalls` is None where nobody could notice them: in virtual time."""
+    gap, reason = _gap(facts)
+    if gap is None:
+        return Attribution(math.nan, tuple(SpanPart(kind, math.nan, (), reason) for kind in SPANS), math.nan, (), reason)
+    parts, left = [], [gap]
+    for kind in SPANS:
+        found = _measured(kind, facts.instants) if kind.start else _stalled(stalls)
+        if isinstance(found, str):
+            parts.append(SpanPart(kind, math.nan, (), found))
+            continue
+        pieces = _common(left, found)
+        left = _without(left, found)
+        parts.append(SpanPart(kind, _length_ms(pieces), tuple(pieces)))
+    return Attribution((gap[1] - gap[0]) * 1000, tuple(parts), _length_ms(left), tuple(left))
+
+
+def _gap(facts: TurnFacts) -> tuple[Interval | None, str | None]:
+    if facts.kind != "caller":
+        return None, f"a turn of kind {facts.kind!r} answers no caller speech"
+    for name in ("speech_ended_at", "audible_at"):
+        if name not in facts.instants:
+            return None, f"{name} was not recorded"
+    start, end = facts.instants["speech_ended_at"], facts.instants["audible_at"]
+    return ((start, end), None) if start <= end else (None, "audible_at lies before speech_ended_at")
+
+
+def _stalled(stalls: Sequence[Stall] | None) -> list[Interval] | str:
+    return "virtual time has no stalls" if stalls is None else [stall.interval for stall in stalls]
+
+
+def _measured(kind: SpanKind, instants: Mapping[str, float]) -> list[Interval] | str:
+    """The span as it was recorded, or the reason why there is none."""
+    missing = [name for name in (kind.start, kind.end) if name not in instants]
+    if missing:
+        return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
+    start, end = instants[kind.start], instants[kind.end]
+    return [(start, end)] if start <= end else f"{kind.end} lies before {kind.start}"
+
+
+def _common(these: Sequence[Interval], those: Sequence[Interval]) -> list[Interval]:
+    """Where both are; `these` ascend and do not overlap."""
+    return _without(these, _without([(-math.inf, math.inf)], those))
+
+
+def _without(these: Sequence[Interval], those: Sequence[Interval]) -> list[Interval]:
+    """What is left of `these` (ascending, without overlap) outside of `those`."""
+    left = list(these)
+    for start, end in those:
+        cut = [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b))]
+        left = [(a, b) for a, b in cut if a < b]
+    return left
+
+
+def _length_ms(pieces: Sequence[Interval]) -> float:
+    return math.fsum(end - start for start, end in pieces) * 1000
