@@ -1,7 +1,7 @@
 """What a provider of speech or language is, so that a class written in a notebook cell can be one.
 
-A provider is frozen settings plus resources shared by the process; `async with provider.open(call) as stream` holds what belongs to
-one call, on the loop that uses it. Its constructor never raises for a missing key and never opens anything. `ready()` does the
+A provider is frozen settings plus resources shared by the process; `async with provider.open(call) as stream` holds what belongs
+to one call, on the loop that uses it. Its constructor never raises for a missing key and never opens anything. `ready()` does the
 slow part once (start a worker, check a key) and raises `ConfigError`; `phone.agent()` calls it.
 
 `patter_nb.testing` has the conformance checks for each protocol.
@@ -10,13 +10,15 @@ slow part once (start a worker, check a key) and raises `ConfigError`; `phone.ag
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Price, Usage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,24 @@ class TTS(Protocol):
 
     def open(self, call: CallContext, audio: AudioFormat) -> AbstractAsyncContextManager[TTSStream]:
         """Speak in a call that wants `audio`, one of `formats`."""
+
+
+@runtime_checkable
+class Prewarms(Protocol):
+    """A voice that can render a line before it is wanted, such as the greeting while the phone rings."""
+
+    async def prepare(self, text: str) -> None:
+        """Have the audio of `text` at hand."""
+
+
+@asynccontextmanager
+async def closing(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """The iterator, closed at the end of the block where it can be closed (a plain iterator cannot)."""
+    try:
+        yield events
+    finally:
+        if (aclose := getattr(events, "aclose", None)) is not None:
+            await aclose()
 
 
 def choose_format(offered: Sequence[AudioFormat], wanted: AudioFormat) -> AudioFormat:

@@ -1,0 +1,189 @@
+"""The handle of one call: what it is doing, what was said, how long everything took and what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Literal
+
+from patter_nb.audio.recording import Recording
+from patter_nb.errors import PatterError
+from patter_nb.notebook.display import CardHandle
+from patter_nb.notebook.view import CallView, speech_of
+from patter_nb.records.log import CallLog
+from patter_nb.session.boundary import guarded
+from patter_nb.session.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from patter_nb.records.metrics import CallMetrics
+
+State = Literal["running", "ended", "failed"]
+
+
+class Call:
+    """One phone conversation. It starts at once; `await call` waits for its end, and so does `await call.ended()`.
+
+    Interrupting the cell that awaits a test ends that test and keeps its rows.
+    """
+
+    def __init__(self, call_id: str, log: CallLog, notes: tuple[str, ...] = ()) -> None:
+        self.id = call_id
+        self.state: State = "running"
+        self.error: str | None = None
+        """Why the call failed, in one sentence; None while it runs and when it ended as calls do."""
+        self.end_reason = ""
+        self._log = log
+        self._notes = notes
+        self._session: Session | None = None
+        self._recording: Recording | None = None
+        self._done = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._card: CardHandle | None = None
+        self._stop_reason: str | None = None
+
+    # How a call is held: used by `Patter` only.
+
+    def hold(self, work: Callable[[Call], Coroutine[Any, Any, None]], card: CardHandle | None) -> None:
+        """Start `work`, which holds the call, and show its end in `card`."""
+        self._card = card
+        self._task = asyncio.get_running_loop().create_task(self._hold(work), name=f"call {self.id}")
+
+    async def _hold(self, work: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await guarded(work(self), self._fail, who="the call")
+        finally:
+            if self.state == "running":
+                self.state = "ended"
+            self._done.set_result(None)
+        if self._card is not None:
+            await self._card.update(self.view)
+
+    def attach(self, session: Session) -> None:
+        """The session that runs this call; may be called from another thread."""
+        self._session = session
+        if self._stop_reason is not None:
+            session.stop(self._stop_reason)
+
+    def finish(self, end_reason: str, recording: Recording | None) -> None:
+        """The session is over."""
+        self.end_reason, self._recording, self._session = end_reason, recording, None
+
+    def _fail(self, error: str) -> None:
+        self.state, self.error = "failed", error
+        self._log.event(self.id, 0.0, "failed", {"error": error})
+        self._log.finish(self.id, duration_seconds=0.0, end_reason="failed", error=error)
+
+    # What users do with it.
+
+    def __await__(self) -> Generator[Any, None, Call]:
+        return self.ended().__await__()
+
+    async def ended(self) -> Call:
+        """Wait until the call is over. `PatterError` with the reason when it failed."""
+        try:
+            await asyncio.shield(self._done)
+        except asyncio.CancelledError:
+            self.stop("interrupted")
+            raise
+        if self.error is not None:
+            raise PatterError(self.error)
+        return self
+
+    def stop(self, reason: str = "stopped") -> None:
+        """End the call now; its rows and its recording stay. From any thread; harmless when it is over."""
+        self._stop_reason = self._stop_reason or reason
+        session = self._session
+        if session is not None:
+            session.stop(reason)
+
+    @property
+    def duration_seconds(self) -> float:
+        """Seconds since the answer; 0.0 before it."""
+        session = self._session
+        return session.duration_seconds if session is not None else float(self._log.row(self.id).get("duration_seconds") or 0.0)
+
+    @property
+    def turns(self) -> pd.DataFrame:
+        """One row per turn so far; columns as documented in `patter_nb.records.columns`."""
+        return self._log.call_turns(self.id)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """Everything that was recorded about the call, in order."""
+        return self._log.call_events(self.id)
+
+    @property
+    def transcript(self) -> list[dict[str, str]]:
+        """What was said, in order: `{"role": "user" | "assistant", "text": ...}`, the agent's words as they were heard."""
+        lines: list[dict[str, str]] = []
+        for facts in self._log.facts(self.id):
+            for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
+                if text:
+                    lines.append({"role": role, "text": text})
+        return lines
+
+    @property
+    def metrics(self) -> CallMetrics:
+        """Latency and cost of the call, in Patter's own fields."""
+        return self._log.metrics(self.id)
+
+    @property
+    def cost(self) -> pd.DataFrame:
+        """US dollars per turn and service, call-level rows, and their sum; NaN where a price is unknown."""
+        return self._log.cost(self.id)
+
+    @property
+    def audio(self) -> Recording | None:
+        """The recording so far: caller left, agent right as heard. None when the call is not recorded."""
+        session = self._session
+        return self._recording if session is None else session.recording
+
+    def plot(self, *, dark: bool = False) -> Figure:
+        """The latency waterfall of each turn over who spoke when."""
+        from patter_nb.notebook.figure import call_figure
+
+        return call_figure(self.view(), dark=dark)
+
+    def view(self) -> CallView:
+        """The call as it stands, for a card, a figure or a terminal."""
+        return call_view(self, self._log, self._notes)
+
+    def __repr__(self) -> str:
+        seconds = self._log.row(self.id).get("duration_seconds")
+        length = "" if not seconds else f", {seconds:.1f} s"
+        return f"<Call {self.id}, {self.error or self.end_reason or self.state}{length}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from patter_nb.notebook.display import mimebundle
+
+        if self._card is not None and self._card.in_its_cell():
+            return {"text/plain": repr(self)}
+        return mimebundle(self.view())
+
+
+def call_view(call: Call, log: CallLog, notes: tuple[str, ...]) -> CallView:
+    """Collect what a card shows of a call."""
+    row = log.row(call.id)
+    store = (log.problem,) if log.problem else ()
+    return CallView(
+        call_id=call.id,
+        title="test call",
+        state=call.state,
+        started_at=row.get("started_at"),
+        duration_seconds=row.get("duration_seconds") or 0.0,
+        caller=row.get("caller", ""),
+        callee=row.get("callee", ""),
+        agent=row.get("agent", ""),
+        revision=row.get("revision"),
+        turns=call.turns,
+        cost=call.cost,
+        latency=log.latency(call.id),
+        speech=speech_of({"kind": event.kind, **event.data} for event in log.event_rows(call.id)),
+        recording=call.audio,
+        end_reason=call.end_reason,
+        error=call.error,
+        notes=notes + store,
+    )

@@ -1,0 +1,66 @@
+"""The command `patter-nb`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from patter_nb import __version__
+from patter_nb.call import Call
+from patter_nb.demo import CALLER, demo_agent
+from patter_nb.errors import PatterError
+from patter_nb.phone import Patter
+
+POLL_SECONDS = 0.2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="patter-nb", description="Prototype phone voice agents in a notebook.")
+    parser.add_argument("--version", action="version", version=f"patter_nb {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="hold a spoken test call on this machine and show its latency and cost")
+    demo.add_argument("--store", type=Path, default=Path(".patter_nb"), help="folder for the store, the recording and the plot")
+    given = parser.parse_args(arguments)
+    try:
+        return asyncio.run(_demo(given.store))
+    except PatterError as error:
+        print(f"patter-nb: {error}", file=sys.stderr)
+        return 1
+
+
+async def _demo(folder: Path) -> int:
+    from patter_nb.notebook.tables import text_summary
+
+    phone = Patter(store=folder / "calls.sqlite")
+    print("A caller and an agent talk on this machine, in real time, about a minute. Loading the models ...", flush=True)
+    call = phone.test(demo_agent(phone), caller=list(CALLER))
+    await _follow(call)
+    await call
+    figure = call.plot()
+    plot = folder / "plots" / f"{call.id}.png"
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(figure.savefig, plot, dpi=150)
+    phone.flush()
+    print(text_summary(call.view()))
+    print(f"plot       {plot}\nrecording  {folder / 'recordings' / (call.id + '.wav')}\nstore      {folder / 'calls.sqlite'}")
+    return 0
+
+
+async def _follow(call: Call) -> None:
+    """Print what is said as the turns land, over a line that shows the call is alive."""
+    live = sys.stdout.isatty()
+    shown = 0
+    while call.state == "running":
+        lines = call.transcript
+        for line in lines[shown:]:
+            who = "caller" if line["role"] == "user" else "agent"
+            print(f"{chr(13) if live else ''}{who:>7}  {line['text']}", flush=True)
+        shown = len(lines)
+        if live:
+            print(f"\r        {call.duration_seconds:5.1f} s", end="", flush=True)
+        await asyncio.sleep(POLL_SECONDS)
+    if live:
+        print("\r" + " " * 20, end="\r")

@@ -1,0 +1,95 @@
+"""The caller's audio on its way in: decoded once, then to voice activity detection, the recogniser and the recording.
+
+Frames never enter the engine's queue; it is told only what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from patter_nb.audio.convert import Converter, decode
+from patter_nb.audio.formats import PCM_8K, AudioFormat
+from patter_nb.audio.recording import StereoRecorder
+from patter_nb.audio.vad import Voice, VoiceDetector
+from patter_nb.clock import Clock
+from patter_nb.providers.base import STTStream
+from patter_nb.session.chains import AudioChain
+from patter_nb.turns.events import Event, SpeechContinued, SpeechStarted, SpeechStopped
+
+DRIFT_SECONDS_PER_FRAME = 1e-6
+"""How fast the carrier's clock may run away from ours (50 ppm of 20 ms)."""
+
+_EVENTS: dict[str, Callable[[float], Event]] = {"started": SpeechStarted, "continued": SpeechContinued, "stopped": SpeechStopped}
+
+
+class StreamClock:
+    """When audio was really heard: the carrier's own time stamps, laid on our clock by the least delayed frame so far.
+
+    A frame that waited in a busy loop is thus dated by its stamp and not by its handling.
+    """
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+
+    def ends_at(self, at_ms: float, seconds: float, now: float) -> float:
+        """The call-clock instant of the last sample of a frame stamped `at_ms` and handled at `now`."""
+        end = at_ms / 1000 + seconds
+        late = now - end
+        self._offset = late if self._offset is None else min(late, self._offset + DRIFT_SECONDS_PER_FRAME)
+        return end + self._offset
+
+
+class Inbound:
+    """One call's inbound audio. `post` takes the engine's events; `stretch(started_at, ended_at)` each stretch of speech."""
+
+    def __init__(
+        self,
+        *,
+        audio: AudioFormat,
+        clock: Clock,
+        detector: VoiceDetector,
+        post: Callable[[Event], None],
+        stretch: Callable[[float, float], None],
+        recorder: StereoRecorder | None,
+        chain: AudioChain,
+    ) -> None:
+        self._audio = audio
+        self._clock = clock
+        self._detector = detector
+        self._post = post
+        self._stretch = stretch
+        self._recorder = recorder
+        self._chain = chain
+        self._stream = StreamClock()
+        self._stt: STTStream | None = None
+        self._convert: Converter | None = None
+        self._to_8k = Converter(audio, PCM_8K)
+        self._started_at = 0.0
+
+    def listen(self, stt: STTStream, wanted: AudioFormat) -> None:
+        """From now on audio also goes to `stt`, in the format it was opened with."""
+        self._stt = stt
+        self._convert = Converter(PCM_8K if self._chain else self._audio, wanted)
+
+    def frame(self, audio: bytes, at_ms: float) -> None:
+        """Take what the carrier sent. Never waits."""
+        ends_at = self._stream.ends_at(at_ms, self._audio.seconds(len(audio)), self._clock.now())
+        samples = decode(self._to_8k.feed(audio), PCM_8K)
+        if self._chain:
+            samples = self._chain.run(samples)
+            audio = samples.tobytes()
+        if self._recorder is not None:
+            self._recorder.caller(samples, ends_at - samples.size / PCM_8K.hz)
+        for voice in self._detector.feed(samples, ends_at):
+            self._voice(voice)
+        if self._stt is not None and self._convert is not None:
+            self._stt.push(self._convert.feed(audio), ends_at)
+
+    def _voice(self, voice: Voice) -> None:
+        if voice.kind == "started":
+            self._started_at = voice.at
+            if self._stt is not None:
+                self._stt.speech_started(voice.at)
+        elif voice.kind == "stopped":
+            self._stretch(self._started_at, voice.at)
+        self._post(_EVENTS[voice.kind](voice.at))

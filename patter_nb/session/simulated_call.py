@@ -1,0 +1,45 @@
+"""Holds a test call: a session on one end of a line, a simulated caller on the other, and what that caller heard put beside the rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from patter_nb.carriers.pipe import connection_pair
+from patter_nb.carriers.simulated import FarEndReport, SimulatedCaller
+from patter_nb.clock import CallClock
+from patter_nb.session.session import CallSetup, Session
+
+MATCH_SECONDS = 0.5
+"""How far the two ends' ideas of one last word may lie apart to be the same word."""
+
+
+async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach: Callable[[Session], None]) -> Session:
+    """Hold the call on this loop. In real time the caller lives in a thread of its own; in virtual time on this very loop."""
+    near, far = connection_pair()
+    session = Session(replace(setup, connection=near))
+    attach(session)
+    if setup.real_time:
+        far_end = asyncio.wrap_future(caller.run_in_thread(far))
+    else:
+        far_end = asyncio.ensure_future(caller.run(far, CallClock()))
+    try:
+        await session.run()
+    finally:
+        await near.close()
+    _record_what_was_heard(setup, session, await far_end)
+    return session
+
+
+def _record_what_was_heard(setup: CallSetup, session: Session, report: FarEndReport) -> None:
+    """Give each turn the gap its caller measured with its own clock and its own ear."""
+    ends = {f.turn: f.instants["speech_ended_at"] for f in setup.log.facts(setup.call_id) if "speech_ended_at" in f.instants}
+    shift = report.zero - session.zero
+    for exchange in report.exchanges:
+        if exchange.gap_seconds is None or not ends:
+            continue
+        said = exchange.speech_ended_at + shift
+        turn = min(ends, key=lambda number: abs(ends[number] - said))
+        if abs(ends[turn] - said) <= MATCH_SECONDS:
+            setup.log.event(setup.call_id, session.duration_seconds, "perceived", {"turn": turn, "gap_ms": exchange.gap_seconds * 1000})

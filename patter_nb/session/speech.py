@@ -1,0 +1,125 @@
+"""The voice of one reply: its segments synthesised one ahead, played in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+
+from patter_nb.audio.convert import Converter
+from patter_nb.audio.formats import AudioFormat
+from patter_nb.errors import ProviderError
+from patter_nb.providers.base import Alignment, AudioChunk, TTSEvent, TTSStream, closing
+from patter_nb.session.boundary import guarded
+from patter_nb.session.playout import Playout
+from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, SegmentAligned, SegmentReady, SegmentSynthesized
+from patter_nb.turns.usage import Usage
+
+AHEAD = 2
+"""Segments in synthesis at once: the one being played and the next."""
+
+SILENCE_SECONDS = 10.0
+"""How long a synthesiser may bring no audio before it counts as failed."""
+
+
+class Speech:
+    """Speaks one reply. Segments count from 0; `say` never waits."""
+
+    def __init__(
+        self,
+        reply: int,
+        *,
+        spawn: Callable[[Coroutine[None, None, None], str], asyncio.Task[None]],
+        tts: TTSStream,
+        provider: str,
+        made_as: AudioFormat,
+        heard_as: AudioFormat,
+        playout: Playout,
+        post: Callable[[Event], None],
+        meter: Callable[[Usage, int | None], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._reply = reply
+        self._spawn = spawn
+        self._tts = tts
+        self._provider = provider
+        self._formats = (made_as, heard_as)
+        self._playout = playout
+        self._post = post
+        self._meter = meter
+        self._now = now
+        self._slots = asyncio.Semaphore(AHEAD)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: dict[int, list[tuple[bytes, bool]]] = {}
+        self._open = 0
+
+    def say(self, text: str) -> None:
+        """Order the next segment."""
+        segment = len(self._tasks)
+        self._post(SegmentReady(self._reply, segment, text))
+        work = guarded(self._synthesise(segment, text), lambda error: self._failed(segment, error), who=self._provider)
+        self._tasks.append(self._spawn(work, f"segment {self._reply}.{segment}"))
+
+    async def finished(self) -> None:
+        """Return when all segments ordered so far are synthesised."""
+        await asyncio.gather(*self._tasks)
+
+    def cancel(self) -> None:
+        """Stop synthesising. What is queued for the ear is the playout's."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _synthesise(self, segment: int, text: str) -> None:
+        convert = Converter(*self._formats)
+        size = 0
+        async with self._slots, closing(_timely(self._tts.speak(text), self._provider)) as events:
+            if segment == 0:
+                self._stamp("tts_requested_at")
+            async for event in events:
+                if isinstance(event, AudioChunk):
+                    if segment == 0 and not size:
+                        self._stamp("tts_first_byte_at")
+                    audio = convert.feed(event.audio)
+                    size += len(audio)
+                    self._play(segment, audio, last=False)
+                elif isinstance(event, Alignment):
+                    self._post(SegmentAligned(self._reply, segment, event.points))
+                else:
+                    self._meter(event, self._reply)
+        audio = convert.flush()
+        self._post(SegmentSynthesized(self._reply, segment, self._formats[1].seconds(size + len(audio))))
+        self._play(segment, audio, last=True)
+
+    def _play(self, segment: int, audio: bytes, *, last: bool) -> None:
+        self._waiting.setdefault(segment, []).append((audio, last))
+        while pieces := self._waiting.get(self._open):
+            del self._waiting[self._open]
+            for piece, ends in pieces:
+                self._playout.append(self._reply, self._open, piece, last=ends)
+            if pieces[-1][1]:
+                self._open += 1
+
+    def _failed(self, segment: int, error: str) -> None:
+        """What was made of a failed segment is still played; nothing after it is."""
+        for task in self._tasks[segment + 1 :]:
+            task.cancel()
+        if segment == self._open:
+            self._playout.append(self._reply, segment, b"", last=True)
+        self._post(ReplyFailed(self._reply, "tts", error))
+
+    def _stamp(self, name: str) -> None:
+        self._post(InstantRecorded(self._reply, name, self._now()))
+
+
+async def _timely(events: AsyncIterator[TTSEvent], provider: str) -> AsyncIterator[TTSEvent]:
+    """The events of a synthesis, which fails when it stays silent too long. Closing this closes it."""
+    async with closing(events):
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    event = await anext(events, None)
+            except TimeoutError:
+                message = f"{provider} brought no audio within {SILENCE_SECONDS:g} s."
+                raise ProviderError(message, provider=provider, retryable=True) from None
+            if event is None:
+                return
+            yield event

@@ -1,0 +1,65 @@
+"""The one door through which this library calls a function that a user wrote.
+
+Sync or async; an async one runs on the user's own loop, wherever the call runs; a sync one runs in a thread when it may be slow.
+What it raises comes back as a value: a user's mistake never ends a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a user's function returned, or the one-sentence error of what it raised."""
+
+    value: Any = None
+    error: str | None = None
+
+
+class UserCode:
+    """Calls users' functions for one call.
+
+    `loop` is the loop their coroutines belong to; None: the loop that calls.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop
+
+    async def call(self, function: Callable[..., Any], *arguments: object, deadline_seconds: float, quick: bool = False) -> Outcome:
+        """Call `function`; after `deadline_seconds` stop waiting for it.
+
+        `quick` functions are called right here, on the call's own loop (text stages, filters: anything per token or frame); others run
+        in a thread when they are sync. A thread cannot be stopped: after its deadline it runs on, and what it returns is dropped.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return Outcome(value=await self._run(function, arguments, quick))
+        except TimeoutError:
+            return Outcome(error=f"{_name(function)} took longer than {deadline_seconds:g} s.")
+        except Exception as error:
+            # A user's hook, tool or callback may raise anything; the call goes on and the row tells.
+            return Outcome(error=f"{_name(function)} raised {type(error).__name__}: {error}")
+
+    async def _run(self, function: Callable[..., Any], arguments: tuple[object, ...], quick: bool) -> Any:
+        if inspect.iscoroutinefunction(function):
+            return await self._on_their_loop(function(*arguments))
+        result = function(*arguments) if quick else await asyncio.to_thread(function, *arguments)
+        return await self._on_their_loop(result) if inspect.isawaitable(result) else result
+
+    async def _on_their_loop(self, awaitable: Awaitable[Any]) -> Any:
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await awaitable
+
+        async def wait() -> Any:
+            return await awaitable
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(wait(), self._loop))
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")

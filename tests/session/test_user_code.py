@@ -1,0 +1,95 @@
+"""The one door to what users wrote."""
+
+import asyncio
+import threading
+
+import pytest
+
+from patter_nb.session.user_code import Outcome, UserCode
+
+
+def run(coroutine: object) -> Outcome:
+    return asyncio.run(coroutine)
+
+
+def test_sync_and_async_functions_and_returned_awaitables_give_their_value() -> None:
+    async def double(x: int) -> int:
+        return x * 2
+
+    for function in (lambda x: x * 2, double, lambda x: double(x)):
+        assert run(UserCode().call(function, 21, deadline_seconds=5)) == Outcome(42)
+
+
+def test_what_a_function_raises_is_a_sentence_that_names_it() -> None:
+    def broken() -> None:
+        raise KeyError("phone")
+
+    outcome = run(UserCode().call(broken, deadline_seconds=5))
+    assert outcome.error is not None
+    assert outcome.error.endswith("broken raised KeyError: 'phone'")
+
+
+def test_a_slow_async_function_is_given_up_and_cancelled() -> None:
+    seen = []
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            seen.append("cancelled")
+
+    outcome = run(UserCode().call(slow, deadline_seconds=0.01))
+    assert outcome.error is not None
+    assert "longer than 0.01 s" in outcome.error
+    assert seen == ["cancelled"]
+
+
+def test_a_slow_sync_function_does_not_hold_the_loop() -> None:
+    release = threading.Event()
+
+    async def main() -> Outcome:
+        outcome = await UserCode().call(release.wait, deadline_seconds=0.01)
+        release.set()
+        return outcome
+
+    assert run(main()).error is not None
+
+
+def test_a_quick_function_runs_on_the_very_thread_of_the_call() -> None:
+    async def main() -> tuple[object, int]:
+        outcome = await UserCode().call(threading.get_ident, deadline_seconds=1, quick=True)
+        return outcome.value, threading.get_ident()
+
+    value, here = asyncio.run(main())
+    assert value == here
+
+
+def test_an_async_function_runs_on_the_users_loop_when_the_call_has_another() -> None:
+    users = asyncio.new_event_loop()
+    thread = threading.Thread(target=users.run_forever)
+    thread.start()
+    try:
+
+        async def where() -> asyncio.AbstractEventLoop:
+            return asyncio.get_running_loop()
+
+        async def main() -> tuple[Outcome, Outcome]:
+            code = UserCode(users)
+            return await code.call(where, deadline_seconds=5), await code.call(lambda: where(), deadline_seconds=5)
+
+        assert [outcome.value for outcome in asyncio.run(main())] == [users, users]
+    finally:
+        users.call_soon_threadsafe(users.stop)
+        thread.join()
+        users.close()
+
+
+def test_interrupting_the_call_is_not_taken_for_a_users_error() -> None:
+    async def main() -> None:
+        task = asyncio.create_task(UserCode().call(asyncio.Event().wait, deadline_seconds=60))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
