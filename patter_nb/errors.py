@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 INSTALL_FROM_CLONE = 'pip install ".[{extra}]"'
 """How an extra is installed until the name is published: from the folder of the clone."""
@@ -21,7 +22,7 @@ class ConfigTypeError(ConfigError, TypeError):
     """As `ConfigError`, for a value of the wrong type."""
 
 
-class MissingExtra(ConfigError, ImportError):
+class MissingExtra(ConfigError, ImportError):  # noqa: N818 (it is the public name)
     """A part that needs an optional package was used without it; the message holds the pip command."""
 
 
@@ -37,14 +38,25 @@ class ProviderError(PatterError):
         self.provider = provider
         self.retryable = retryable
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without this an error with keyword arguments survives neither a process pool nor copy.copy().
+        return _provider_error, (type(self), str(self), self.provider, self.retryable)
+
+
+def _provider_error(kind: type[ProviderError], message: str, provider: str, retryable: bool) -> ProviderError:
+    return kind(message, provider=provider, retryable=retryable)
+
 
 def need(module: str, *, extra: str, what: str) -> ModuleType:
     """Import an optional module, or raise `MissingExtra` with the command that brings it.
 
-    `what` is the part that needs it, as the user knows it ("LocalTTS").
+    `what` is the part that needs it, as the user knows it ("LocalTTS"). A module that is there but cannot be imported (a broken
+    installation, or one of its own requirements missing) raises `MissingExtra` too, with the reason.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name is not None and f"{module}.".startswith(f"{error.name}.")
+        trouble = "which is not installed" if absent else f"which is installed but cannot be imported ({error})"
         command = INSTALL_FROM_CLONE.format(extra=extra)
-        raise MissingExtra(f"{what} needs the package {module!r}, which is not installed: {command}") from error
+        raise MissingExtra(f"{what} needs the package {module!r}, {trouble}: {command}") from error

@@ -1,0 +1,89 @@
+"""The errors: whose move it is, and what one can do with them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+
+import pytest
+
+from patter_nb import errors
+from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, MissingExtra, PatterError, ProviderError, need
+
+KINDS = [
+    (ConfigError, (PatterError, ValueError)),
+    (ConfigTypeError, (ConfigError, ValueError, TypeError)),
+    (MissingExtra, (ConfigError, ImportError)),
+    (CarrierError, (PatterError,)),
+    (ProviderError, (PatterError,)),
+]
+
+
+@pytest.mark.parametrize(("kind", "parents"), KINDS, ids=lambda value: getattr(value, "__name__", ""))
+def test_each_error_can_be_caught_as_what_python_would_raise(kind, parents):
+    assert issubclass(kind, parents if isinstance(parents, type) else tuple(parents))
+    assert all(issubclass(kind, parent) for parent in parents)
+
+
+def test_every_error_of_ours_is_a_patter_error_and_says_what_it_means():
+    ours = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert len(ours) == 6
+    assert all(issubclass(kind, PatterError) and kind.__doc__ for kind in ours)
+
+
+def test_a_provider_error_tells_who_failed_and_whether_to_try_again():
+    error = ProviderError("Acme closed the stream.", provider="acme", retryable=True)
+    assert (str(error), error.provider, error.retryable) == ("Acme closed the stream.", "acme", True)
+    assert ProviderError("x", provider="acme").retryable is False
+
+
+class LateError(ProviderError):
+    """As a user may derive one."""
+
+
+@pytest.mark.parametrize("carry", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_a_provider_error_survives_copying_and_pickling(carry):
+    error = carry(ProviderError("Acme closed the stream.", provider="acme", retryable=True))
+    assert (type(error), str(error)) == (ProviderError, "Acme closed the stream.")
+    assert (error.provider, error.retryable) == ("acme", True)
+
+
+def test_a_derived_provider_error_stays_what_it_is_when_copied():
+    assert type(copy.copy(LateError("x", provider="acme"))) is LateError
+
+
+def test_need_returns_the_module():
+    assert need("json", extra="local", what="LocalTTS") is sys.modules["json"]
+
+
+@pytest.mark.parametrize("module", ["patter_nb_absent", "patter_nb_absent.inner"])
+def test_a_missing_module_names_the_part_the_package_and_the_command(module):
+    with pytest.raises(MissingExtra) as caught:
+        need(module, extra="local", what="LocalTTS")
+    assert str(caught.value) == (
+        f"LocalTTS needs the package {module!r}, which is not installed: pip install \".[local]\""
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import patter_nb_absent", "No module named 'patter_nb_absent'"),
+        ("raise ImportError('libfoo.so.1: cannot open shared object file')", "libfoo.so.1: cannot open shared object file"),
+    ],
+)
+def test_a_module_that_is_there_but_broken_is_not_called_missing(tmp_path, monkeypatch, source, reason):
+    (tmp_path / "patter_nb_broken.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtra) as caught:
+        need("patter_nb_broken", extra="local", what="LocalTTS")
+    assert f"which is installed but cannot be imported ({reason})" in str(caught.value)
+    assert 'pip install ".[local]"' in str(caught.value)
+
+
+def test_a_module_with_a_bug_of_its_own_raises_that_bug(tmp_path, monkeypatch):
+    (tmp_path / "patter_nb_buggy.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        need("patter_nb_buggy", extra="local", what="LocalTTS")
