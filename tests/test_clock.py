@@ -180,7 +180,7 @@ def test_a_function_in_a_thread_keeps_its_virtual_deadline_in_real_seconds():
         fired: list[float] = []
         loop.call_later(HOUR, lambda: fired.append(loop.time()))
         async with asyncio.timeout(PROMPTLY_SECONDS):
-            loop.call_later(0.01, release.set)  # the thread needs a moment more, in which a jumping clock would reach the deadline
+            loop.call_later(0.01, release.set)  # the thread takes a moment more: a jumping clock would be at the deadline
             await asyncio.to_thread(release.wait)
         return "returned", bool(fired)
 
@@ -252,9 +252,8 @@ def test_at_real_pace_changes_nothing_on_a_loop_with_real_time():
 def test_the_real_pace_ends_with_its_block_even_when_that_raises():
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        with pytest.raises(KeyError):
-            with at_real_pace():
-                raise KeyError
+        with pytest.raises(KeyError), at_real_pace():
+            raise KeyError
         await asyncio.sleep(HOUR)
         return loop.time()
 
