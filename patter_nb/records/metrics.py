@@ -1,8 +1,8 @@
 """Patter's own figures of a turn and of a call, computed from the instants that were recorded.
 
-The formulas are Patter's. They do not add up to the wait of the caller: `llm_ttft_ms` begins at the final transcript, so it counts the
-text stages that `endpoint_ms` holds as well, and no field holds the time from the first token to the first sentence. `gap_ms` (see
-`spans`) is the measured wait and stands beside them.
+The formulas are Patter's. They do not add up to the wait of the caller: `llm_ttft_ms` begins at the final transcript, so it
+counts the text stages that `endpoint_ms` holds as well, and no field holds the time from the first token to the first sentence.
+`gap_ms` (see `spans`) is the measured wait and stands beside them.
 """
 
 from __future__ import annotations

@@ -67,10 +67,11 @@ class PriceBook:
             row = PriceRow(_row_id(service, provider, model, price, day), service, provider, model, price, day)
             return self._rows.setdefault(row.id, row).id
 
-    def find(self, service: Service, provider: str, model: str, at: datetime) -> str | None:
-        """The id of the price in force at `at`: of this very model, else of the longest name that covers it; None if unknown."""
+    def find(self, service: Service, provider: str, model: str, at: datetime | None = None) -> str | None:
+        """The id of the price in force at `at` (now), or None: of this very model, else of the longest name that covers it."""
+        day = datetime.now(UTC) if at is None else at.astimezone(UTC)
         with self._lock:
-            row = self._find(service, provider, model, at.astimezone(UTC).date())
+            row = self._find(service, provider, model, day.date())
         return None if row is None else row.id
 
     def row(self, price_id: str) -> PriceRow | None:

@@ -1,8 +1,8 @@
 """What the caller's wait for a reply went to.
 
-`gap_ms` runs from the caller's last speech to the first audible sample of the reply. Its parts are named spans; each has a start and an
-end of its own, recorded by whoever owned it, and none begins by assignment where its neighbour ends. What no span covers is
-`unexplained_ms`: it is measured, not made to be nothing.
+`gap_ms` runs from the caller's last speech to the first audible sample of the reply. Its parts are named spans; each has a start
+and an end of its own, recorded by whoever owned it, and none begins by assignment where its neighbour ends. What no span covers
+is `unexplained_ms`: it is measured, not made to be nothing.
 
 Where spans overlap, the time counts for the one that stands first in `SPANS`, and what lies outside of the gap counts for none.
 """
@@ -39,22 +39,22 @@ class SpanKind:
         return f"{self.name}_ms"
 
 
-SPANS: tuple[SpanKind, ...] = (
-    SpanKind("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
-    SpanKind("endpointing", "endpointing", "speech_ended_at", "endpointed_at", "hangover_ms", "the silence granted to the caller"),
-    SpanKind("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
-    SpanKind("hooks", "hooks", "hooks_started_at", "hooks_ended_at", "hooks", "the text stages before the model"),
-    SpanKind("llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm", "the model until its first token"),
-    SpanKind(
-        "first_sentence", "first sentence", "sentence_started_at", "sentence_ready_at", "aggressive_first_flush",
-        "tokens until the first speakable piece was complete",
-    ),
-    SpanKind("tts_first_byte", "TTS first byte", "tts_requested_at", "tts_first_byte_at", "tts", "the voice until its first audio"),
-    SpanKind("send", "send", "send_started_at", "played_at", "carrier", "the first audio on its way to the caller's ear"),
-    SpanKind(
-        "leading_silence", "leading silence", "played_at", "audible_at", "tts voice",
-        "silence that the voice puts before its first sound",
-    ),
+SPANS: tuple[SpanKind, ...] = tuple(
+    SpanKind(*kind)
+    for kind in (
+        ("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
+        ("endpointing", "endpointing", "speech_ended_at", "endpointed_at", "hangover_ms", "the silence granted to the caller"),
+        ("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
+        ("hooks", "hooks", "hooks_started_at", "hooks_ended_at", "hooks", "the text stages before the model"),
+        ("llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm", "the model until its first word"),
+        (
+            "first_sentence", "first sentence", "sentence_started_at", "sentence_ready_at", "aggressive_first_flush",
+            "tokens until there was a piece to speak",
+        ),
+        ("tts_first_byte", "TTS first byte", "tts_requested_at", "tts_first_byte_at", "tts", "the voice until its first audio"),
+        ("send", "send", "send_started_at", "played_at", "carrier", "the first audio on its way to the caller's ear"),
+        ("leading_silence", "leading silence", "played_at", "audible_at", "tts", "silence before the voice's first sound"),
+    )
 )  # fmt: skip
 """In the order in which overlapping time is attributed: the first one takes it."""
 

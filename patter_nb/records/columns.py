@@ -1,0 +1,301 @@
+"""Every column of every table: its name, how it is read, its type, its unit, and when it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from patter_nb.records.cost import CostItem
+from patter_nb.records.facts import EventFacts, RevisionFacts
+from patter_nb.records.masking import mask_data, mask_number, mask_text
+from patter_nb.records.metrics import FORMULAS
+from patter_nb.records.readings import CallReading, TurnReading
+from patter_nb.records.spans import SPANS, SpanKind
+
+Row = TypeVar("Row")
+Dtype = Literal["string", "Int64", "float64", "boolean", "datetime64[us, UTC]", "object"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """One column of a table whose rows are read from a `Row`."""
+
+    name: str
+    read: Callable[[Row], Any]
+    dtype: Dtype
+    """How pandas holds it; each of them can hold a missing value."""
+    doc: str
+    _: KW_ONLY
+    unit: str = ""
+    owner: str = ""
+    """The setting or the part that its value belongs to."""
+    missing: str = "never"
+    """When it is missing, and why."""
+
+
+class EventRow(NamedTuple):
+    """An event and the call it belongs to."""
+
+    call: CallReading
+    event: EventFacts
+
+
+class CostRow(NamedTuple):
+    """An item of a bill and the call it belongs to."""
+
+    call: CallReading
+    item: CostItem
+
+
+def _facts(name: str) -> Callable[[CallReading], Any]:
+    return lambda call: getattr(call.record.facts, name)
+
+
+def _end(name: str) -> Callable[[CallReading], Any]:
+    return lambda call: None if call.record.end is None else getattr(call.record.end, name)
+
+
+def _turn(name: str) -> Callable[[TurnReading], Any]:
+    return lambda turn: getattr(turn.facts, name)
+
+
+def _text(name: str) -> Callable[[TurnReading], str | None]:
+    return lambda turn: _masked(getattr(turn.facts, name))
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else mask_text(text)
+
+
+def _reasons(item: CostItem) -> str | None:
+    return "; ".join(item.unknown) or None
+
+
+def _names(names: Sequence[str]) -> str | None:
+    return ", ".join(dict.fromkeys(names)) or None
+
+
+_RUNNING = "while the call runs"
+_HASH = "without a number; while the store that keeps the key cannot be read"
+_NO_GAP = "when no turn has a gap"
+_UNPRICED = "when a price or a usage is not known: see unknown"
+
+
+def _provider(service: str, label: str) -> tuple[Column[CallReading], Column[CallReading]]:
+    return (
+        Column(
+            f"{service}_provider", _facts(f"{service}_provider"), "string", f"Who did {label} when the call began.",
+            owner=service, missing="when nobody did",
+        ),
+        Column(
+            f"{service}_model", _facts(f"{service}_model"), "string", f"The model that did {label} when the call began.",
+            owner=service, missing="when nobody did",
+        ),
+    )  # fmt: skip
+
+
+CALL_COLUMNS: tuple[Column[CallReading], ...] = (
+    Column("call_id", _facts("call_id"), "string", "Names the call."),
+    Column("started_at", _facts("started_at"), "datetime64[us, UTC]", "When the call's clock read 0.", unit="UTC"),
+    Column("duration_seconds", _end("duration_seconds"), "float64", "From the answer to the end.", unit="s", missing=_RUNNING),
+    Column("agent", _facts("agent"), "string", "The agent's name."),
+    Column("revision", _facts("revision"), "Int64", "The revision the call began with; each turn has its own."),
+    Column("direction", _facts("direction"), "string", "test, inbound or outbound."),
+    Column("source", lambda call: mask_text(call.record.facts.source), "string", "What the caller was."),
+    Column("carrier", _facts("carrier"), "string", "Who carried it; simulated for test calls.", owner="carrier"),
+    Column("mode", _facts("mode"), "string", "pipeline: recognition, model and voice are three providers."),
+    Column("speed", _facts("speed"), "string", "real, or max for virtual time."),
+    Column("caller", lambda call: mask_number(call.record.facts.caller), "string", "The caller's number, masked."),
+    Column("callee", lambda call: mask_number(call.record.facts.callee), "string", "The called number, masked."),
+    Column("caller_hash", lambda call: call.record.hashes[0], "string", "Keyed hash of the caller's number.", missing=_HASH),
+    Column("callee_hash", lambda call: call.record.hashes[1], "string", "Keyed hash of the called number.", missing=_HASH),
+    *_provider("stt", "speech recognition"),
+    *_provider("llm", "the answers"),
+    *_provider("tts", "the voice"),
+    Column(
+        "stand_in", lambda call: _names(call.record.facts.stand_in), "string",
+        "The parts that stood in for a provider without a key.", owner="stand_in", missing="when nothing stood in",
+    ),
+    Column("turns", lambda call: len(call.caller_turns), "Int64", "The caller's turns that are closed."),
+    Column("gap_p50_ms", lambda call: call.gap_ms(0.50), "float64", "Median of gap_ms.", unit="ms", missing=_NO_GAP),
+    Column("gap_p95_ms", lambda call: call.gap_ms(0.95), "float64", "95th percentile of gap_ms.", unit="ms", missing=_NO_GAP),
+    Column("usd", lambda call: call.total.usd, "float64", "What the call cost.", unit="USD", missing=_UNPRICED),
+    Column("unknown", lambda call: _reasons(call.total), "string", "Why usd is not known.", missing="when it is known"),
+    Column("end_reason", _end("end_reason"), "string", "Why the call ended.", missing=_RUNNING),
+    Column(
+        "error", lambda call: _masked(_end("error")(call)), "string", "What went wrong, in one sentence.",
+        missing="when nothing did, and while the call runs",
+    ),
+    Column("recording_path", _end("recording_path"), "string", "The stereo recording.", missing="when there is none"),
+)  # fmt: skip
+
+
+def _span(kind: SpanKind) -> Column[TurnReading]:
+    from_to = f"from {kind.start} to {kind.end}" if kind.start else "from loop_stall events"
+    missing = "without a gap; when one of its instants was not recorded" if kind.start else "without a gap; in virtual time"
+    doc = f"Part of gap_ms: {kind.doc} ({from_to}), as far as no stage before it took that time."
+    part = kind.name
+    return Column(
+        kind.column, lambda turn: turn.attribution.part(part).ms, "float64", doc, unit="ms", owner=kind.owner, missing=missing
+    )
+
+
+_LATENCY_OWNERS = {
+    "stt_ms": "stt",
+    "llm_ms": "llm",
+    "llm_ttft_ms": "llm",
+    "llm_total_ms": "llm",
+    "tts_ms": "tts",
+    "tts_total_ms": "tts",
+    "bargein_ms": "carrier",
+}
+
+
+def _latency(name: str) -> Column[TurnReading]:
+    start, end = (" or ".join(group) for group in FORMULAS[name])
+    doc = f"Patter's field: from {start} to {end}, never below 0."
+    missing = "when one of its instants was not recorded"
+    owner = _LATENCY_OWNERS.get(name, "")
+    return Column(name, lambda turn: turn.latency.value(name), "float64", doc, unit="ms", owner=owner, missing=missing)
+
+
+def _usd(service: Literal["stt", "llm", "tts"], label: str) -> Column[TurnReading]:
+    doc = f"What {label} cost in this turn."
+    return Column(f"{service}_usd", lambda turn: turn.usd(service), "float64", doc, unit="USD", owner=service, missing=_UNPRICED)
+
+
+def why_missing(turn: TurnReading) -> str | None:
+    """Each missing measurement of the turn with its reason; None when none is missing."""
+    gap = turn.attribution
+    reasons = {"gap_ms": gap.reason} if gap.reason else {part.kind.column: part.reason for part in gap.parts if part.reason}
+    formulas = {name: why for name, why in turn.latency.missing.items() if name != "bargein_ms" or turn.facts.interrupted}
+    told = [f"{name}: {reason}" for name, reason in {**reasons, **formulas}.items()]
+    return "; ".join(told) or None
+
+
+TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
+    Column("call_id", lambda turn: turn.call.record.facts.call_id, "string", "The call it belongs to."),
+    Column("turn", _turn("turn"), "Int64", "0 is the greeting; the caller's turns count from 1."),
+    Column("kind", _turn("kind"), "string", "greeting, caller, said (the agent was told to say it) or goodbye."),
+    Column(
+        "started_at", lambda turn: turn.started_at, "datetime64[us, UTC]", "The turn's first instant.", unit="UTC",
+        missing="when no instant was recorded",
+    ),
+    Column("revision", _turn("revision"), "Int64", "The agent's revision that replied.", missing="when no reply was begun"),
+    Column("caller_text", _text("caller_text"), "string", "What the caller said; empty when nothing."),
+    Column("overlap_text", _text("overlap_text"), "string", "What the caller said over the agent without interrupting it."),
+    Column("agent_text", _text("agent_text"), "string", "What was generated, whether heard or not."),
+    Column("heard_text", _text("heard_text"), "string", "What the caller heard of it."),
+    Column(
+        "heard_estimated", _turn("heard_estimated"), "boolean",
+        "True when heard_text is a proportion of the played audio, False when the voice said where words end.", owner="tts",
+    ),
+    Column("interrupted", _turn("interrupted"), "boolean", "The caller's barge-in ended it.", owner="barge_in_threshold_ms"),
+    Column("resumed", _turn("resumed"), "Int64", "How often the caller went on before any of the reply had played."),
+    Column(
+        "gap_ms", lambda turn: turn.attribution.gap_ms, "float64", "The caller's wait: from speech_ended_at to audible_at.",
+        unit="ms", missing="for turns of other kinds than caller; when one of its instants was not recorded",
+    ),
+    *(_span(kind) for kind in SPANS),
+    Column(
+        "unexplained_ms", lambda turn: turn.attribution.unexplained_ms, "float64", "What no span covers of gap_ms.", unit="ms",
+        missing="without a gap",
+    ),
+    Column(
+        "perceived_ms", lambda turn: turn.perceived_ms, "float64", "The gap as the far end measured it, by its own clock.",
+        unit="ms", missing="when the far end did not measure",
+    ),
+    *(_latency(name) for name in FORMULAS),
+    Column(
+        "agent_response_ms", lambda turn: turn.latency.value("agent_response_ms"), "float64",
+        "Patter's field: endpoint_ms + llm_ttft_ms + tts_ms.", unit="ms", missing="when one of the three is",
+    ),
+    Column(
+        "loop_stall_ms", lambda turn: turn.loop_stall_ms, "float64",
+        "How long the loop of the call stood still within the turn; 0 when no stall was noticed.",
+        unit="ms", owner="notebook cell", missing="in virtual time",
+    ),
+    Column(
+        "loop_stall_cell", lambda turn: turn.loop_stall_cell, "string", "The notebook cell of the longest of these stalls.",
+        owner="notebook cell", missing="without a stall, and outside a notebook",
+    ),
+    _usd("stt", "speech recognition"),
+    _usd("llm", "the model"),
+    _usd("tts", "the voice"),
+    Column("usd", lambda turn: turn.total.usd, "float64", "The sum of these three.", unit="USD", missing="when one of them is"),
+    Column("unknown", lambda turn: _reasons(turn.total), "string", "Why usd is not known.", missing="when it is known"),
+    Column(
+        "tools", lambda turn: _names([run.name for run in turn.facts.tools]), "string", "The tools that ran.",
+        missing="when none did",
+    ),
+    Column(
+        "stand_in", lambda turn: _names(turn.call.record.facts.stand_in), "string",
+        "The parts that stood in for a provider without a key.", owner="stand_in", missing="when nothing stood in",
+    ),
+    Column("error", _text("error"), "string", "What went wrong in this turn, in one sentence.", missing="when nothing did"),
+    Column("missing", why_missing, "string", "Why each missing measurement is missing.", missing="when none is"),
+)  # fmt: skip
+
+EVENT_COLUMNS: tuple[Column[EventRow], ...] = (
+    Column("call_id", lambda row: row.call.record.facts.call_id, "string", "The call it belongs to."),
+    Column("at", lambda row: row.event.at, "float64", "When it was recorded, by the call's clock.", unit="s"),
+    Column("kind", lambda row: row.event.kind, "string", "What happened."),
+    Column("turn", lambda row: row.event.turn, "Int64", "The turn it belongs to.", missing="when it names none"),
+    Column("data", lambda row: mask_data(row.event.data), "object", "What else is known of it: a dictionary."),
+)
+
+
+def _usage(name: str, services: Sequence[str]) -> Callable[[CostRow], float | None]:
+    def read(row: CostRow) -> float | None:
+        mine = [each for each in row.item.usage if each.service in services]
+        return sum(getattr(each, name) for each in mine) if mine else None
+
+    return read
+
+
+def _of_usage(name: str) -> Callable[[CostRow], str | None]:
+    def read(row: CostRow) -> str | None:
+        found = [str(getattr(each, name)) for each in row.item.usage if getattr(each, name) is not None]
+        return None if row.item.part == "total" else _names(found)
+
+    return read
+
+
+_UNITS: tuple[tuple[str, Dtype, str, str, tuple[str, ...]], ...] = (
+    ("audio_seconds", "float64", "s", "Audio recognised, or time on the line.", ("stt", "telephony")),
+    ("characters", "Int64", "", "Characters synthesised.", ("tts",)),
+    ("input_tokens", "Int64", "", "Prompt tokens that were not read from a cache.", ("llm",)),
+    ("cached_input_tokens", "Int64", "", "Prompt tokens that were.", ("llm",)),
+    ("output_tokens", "Int64", "", "Tokens of the answer.", ("llm",)),
+)
+
+COST_COLUMNS: tuple[Column[CostRow], ...] = (
+    Column("call_id", lambda row: row.call.record.facts.call_id, "string", "The call it belongs to."),
+    Column("turn", lambda row: row.item.turn, "Int64", "The turn it belongs to.", missing="for what belongs to the whole call"),
+    Column("kind", lambda row: row.item.kind, "string", "The turn's kind, or call."),
+    Column(
+        "part", lambda row: row.item.part, "string",
+        "stt, llm and tts of each turn; stt rest (audio between turns), telephony and prewarm of the call; total.",
+    ),
+    *(
+        Column(name, _of_usage(name), "string", doc, missing="without usage; in the total")
+        for name, doc in (("provider", "Who did it."), ("model", "With which model."), ("price_id", "The dated price row."))
+    ),
+    *(
+        Column(name, _usage(name, services), dtype, doc, unit=unit, owner=services[0], missing="where it is not what is paid for")
+        for name, dtype, unit, doc, services in _UNITS
+    ),
+    Column("usd", lambda row: row.item.usd, "float64", "What it cost; rows add up to the total.", unit="USD", missing=_UNPRICED),
+    Column("unknown", lambda row: _reasons(row.item), "string", "Why usd is not known.", missing="when it is known"),
+)  # fmt: skip
+
+REVISION_COLUMNS: tuple[Column[RevisionFacts], ...] = (
+    Column("agent", lambda revision: revision.agent, "string", "The agent's name."),
+    Column("number", lambda revision: revision.number, "Int64", "Counts within the name, from 1 in each `Patter` object."),
+    Column("content_id", lambda revision: revision.content_id, "string", "A hash of the content."),
+    Column("parent", lambda revision: revision.parent, "Int64", "The revision it was made from.", missing="for the first one"),
+    Column("note", lambda revision: revision.note, "string", "What you wrote beside it."),
+    Column("created_at", lambda revision: revision.created_at, "datetime64[us, UTC]", "When it was made.", unit="UTC"),
+    Column("content", lambda revision: dict(revision.content), "object", "The agent's fields, without secrets: a dictionary."),
+)

@@ -1,0 +1,102 @@
+"""What a call cost, item by item: each turn's speech recognition, model and voice, then what belongs to the call as a whole.
+
+The items add up to the total. Whatever has no known price is NaN, says so, and makes the total NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from patter_nb.records.facts import CallFacts
+from patter_nb.records.metrics import CostBreakdown
+from patter_nb.records.prices import PriceBook
+from patter_nb.turns.facts import TurnFacts, TurnKind
+from patter_nb.turns.usage import Service, Usage
+
+TURN_SERVICES: tuple[Service, ...] = ("stt", "llm", "tts")
+_REQUESTED = {"stt": "stt_final_at", "llm": "llm_requested_at", "tts": "tts_requested_at"}
+"""The instant that shows that a turn used the service."""
+
+Part = Literal["stt", "llm", "tts", "stt rest", "telephony", "prewarm", "total"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostItem:
+    """One line of a call's bill."""
+
+    turn: int | None
+    """None for what belongs to the call as a whole."""
+    kind: TurnKind | Literal["call"]
+    part: Part
+    usage: tuple[Usage, ...]
+    usd: float
+    unknown: tuple[str, ...] = ()
+    """Why `usd` is NaN."""
+
+
+def turn_items(
+    facts: TurnFacts, usage: Sequence[Usage], call: CallFacts, prices: PriceBook, *, stt_reported: bool
+) -> list[CostItem]:
+    """The three items of one turn. `stt_reported`: the call has usage of speech recognition somewhere."""
+    items = []
+    for service in TURN_SERVICES:
+        mine = tuple(each for each in usage if each.service == service)
+        requested = _REQUESTED[service] in facts.instants and not (service == "stt" and stt_reported)
+        usd, unknown = _priced(mine, prices) if mine or not requested else _unreported(service, call, prices)
+        items.append(CostItem(facts.turn, facts.kind, _part(service), mine, usd, unknown))
+    return items
+
+
+def call_items(usage: Sequence[Usage], call: CallFacts, prices: PriceBook) -> list[CostItem]:
+    """The items that belong to no turn: audio heard between turns, the line, and what was warmed before it was needed."""
+    rest = tuple(each for each in usage if each.service == "stt")
+    line = tuple(each for each in usage if each.service == "telephony")
+    warm = tuple(each for each in usage if each.service in ("llm", "tts"))
+    line_cost = _priced(line, prices) if line else _unreported("telephony", call, prices)
+    return [
+        CostItem(None, "call", "stt rest", rest, *_priced(rest, prices)),
+        CostItem(None, "call", "telephony", line, *line_cost),
+        CostItem(None, "call", "prewarm", warm, *_priced(warm, prices)),
+    ]
+
+
+def total_item(items: Sequence[CostItem]) -> CostItem:
+    """The sum of all items."""
+    unknown = tuple(dict.fromkeys(reason for item in items for reason in item.unknown))
+    usage = tuple(each for item in items for each in item.usage)
+    return CostItem(None, "call", "total", usage, math.fsum(item.usd for item in items), unknown)
+
+
+def breakdown(items: Sequence[CostItem], prices: PriceBook) -> CostBreakdown:
+    """The items summed by service."""
+
+    def usd(service: Service) -> float:
+        warm = [each for item in items if item.part == "prewarm" for each in item.usage if each.service == service]
+        mine = [item.usd for item in items if item.part in (service, f"{service} rest")]
+        return math.fsum([*mine, _priced(warm, prices)[0]])
+
+    total = total_item(items)
+    savings = math.fsum(prices.cached_savings_usd(each) for each in total.usage if each.cached_input_tokens)
+    return CostBreakdown(usd("stt"), usd("tts"), usd("llm"), usd("telephony"), total.usd, savings, total.unknown)
+
+
+def _priced(usage: Iterable[Usage], prices: PriceBook) -> tuple[float, tuple[str, ...]]:
+    costs = [(each, prices.usd(each)) for each in usage]
+    unknown = (f"no price of {each.service} {each.provider}/{each.model}" for each, usd in costs if math.isnan(usd))
+    return math.fsum(usd for _, usd in costs), tuple(dict.fromkeys(unknown))
+
+
+def _unreported(service: Service, call: CallFacts, prices: PriceBook) -> tuple[float, tuple[str, ...]]:
+    """The service was used and nothing was reported: known to be nothing where it is free, else unknown."""
+    provider, model = call.provider(service)
+    if provider is not None and prices.free(service, provider, model or "", call.started_at):
+        return 0.0, ()
+    return math.nan, (f"no usage of {service} was reported by {provider or 'its provider'}",)
+
+
+def _part(service: Service) -> Part:
+    parts: dict[Service, Part] = {"stt": "stt", "llm": "llm", "tts": "tts", "telephony": "telephony"}
+    return parts[service]

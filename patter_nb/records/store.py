@@ -1,0 +1,146 @@
+"""Every call that was ever held, in a database: SQLite in `.patter_nb/` by default, any SQLAlchemy URL for a team."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from patter_nb.errors import ConfigError
+from patter_nb.records import rows, tables
+from patter_nb.records.database import DIRECTORY, Database, checked_url
+from patter_nb.records.facts import CallRecord
+from patter_nb.records.masking import hash_number
+from patter_nb.records.prices import PriceBook
+from patter_nb.records.readings import CallReading
+from patter_nb.records.writer import Job, Writer
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import URL, Engine
+
+FILE = "calls.sqlite3"
+READ_SECONDS = 2.0
+"""How long a reader waits for rows that are on their way into the store."""
+
+Facts = TypeVar("Facts")
+
+
+class Store:
+    """Where calls are kept. Making one touches nothing; the first row makes the directory, the file and the tables.
+
+    `path_or_url`: the file of an SQLite database, or an SQLAlchemy URL. Left out: `.patter_nb/calls.sqlite3` in the working
+    directory of this moment, with a `.gitignore` that keeps it out of Git. `store_numbers`: keep phone numbers as they are, in
+    the columns `caller_number` and `callee_number` of the table `calls` and within texts; otherwise they are kept masked, beside
+    a keyed hash. `ConfigError` for a directory, for a URL that cannot be used, and for a database in memory.
+    """
+
+    def __init__(self, path_or_url: str | os.PathLike[str] | None = None, *, store_numbers: bool = False) -> None:
+        url, path = _place(path_or_url)
+        self.directory = Path(DIRECTORY).absolute() if path is None else path.parent
+        """Where recordings belong: beside the SQLite file, else `.patter_nb` in the working directory."""
+        self._database = Database(url, path, store_numbers=store_numbers)
+        self._writer = Writer(self._database.write, self.name, self._database.forked)
+
+    @property
+    def name(self) -> str:
+        """Its path, or its URL without the password."""
+        return self._database.name
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for SQL of your own. It connects when it is used."""
+        return self._database.engine
+
+    @property
+    def problem(self) -> str | None:
+        """Why rows are not being written, in one sentence; None when all is well."""
+        return self._writer.problem
+
+    def write(self, job: Job) -> None:
+        """Hand rows to the writing thread: all of them in one transaction, after all that were handed over before."""
+        self._writer.put(job)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until all rows are written; False when they are not in time."""
+        return self._writer.flush(timeout_seconds)
+
+    def close(self, timeout_seconds: float = READ_SECONDS) -> bool:
+        """Flush and let go of the database; the next row opens it again. False when some rows are not written."""
+        written = self._writer.stop(timeout_seconds)
+        self._database.let_go()
+        return written
+
+    def calls(self) -> pd.DataFrame:
+        """Every call that is stored, oldest first."""
+        return tables.calls_frame(self.readings())
+
+    def turns(self) -> pd.DataFrame:
+        """Every turn that is stored."""
+        return tables.turns_frame(self.readings())
+
+    def events(self) -> pd.DataFrame:
+        """Every event that is stored."""
+        return tables.events_frame(self.readings())
+
+    def revisions(self) -> pd.DataFrame:
+        """Every revision of an agent that is stored, oldest first."""
+        self._catch_up()
+        with self._database.reading() as read:
+            return tables.revisions_frame(rows.revision_facts(row) for row in read("revisions", "created_at"))
+
+    def readings(self) -> list[CallReading]:
+        """Every call that is stored, oldest first, read with the prices that are stored. `ConfigError` when it cannot be read."""
+        self._catch_up()
+        with self._database.reading() as read:
+            prices = PriceBook(rows.price_facts(row) for row in read("prices", "id"))
+            turns = _by_call(read("turns", "number"), rows.turn_facts)
+            events = _by_call(read("events", "number"), rows.event_facts)
+            calls = read("calls", "started_at")
+        return [CallReading(_record(row, turns, events), prices) for row in calls]
+
+    @property
+    def hash_key(self) -> bytes | None:
+        """The key of number hashes, as far as it is known without looking."""
+        return self._database.hash_key
+
+    def hash_number(self, number: str) -> str | None:
+        """The hash this number has in `caller_hash` and `callee_hash`; None while nothing was ever written."""
+        if self.hash_key is None:
+            self._catch_up()
+            with self._database.reading():
+                pass  # learns the key
+        return None if self.hash_key is None else hash_number(number, self.hash_key)
+
+    def _catch_up(self) -> None:
+        if self.problem is None:
+            self.flush(READ_SECONDS)
+
+    def __repr__(self) -> str:
+        return f"Store({self.name!r})"
+
+
+def _place(path_or_url: str | os.PathLike[str] | None) -> tuple[URL | None, Path | None]:
+    """The URL if one was given, and the absolute path of the file if there is one: the working directory may change."""
+    if isinstance(path_or_url, str) and "://" in path_or_url:
+        url = checked_url(path_or_url)
+        plain_file = url.get_backend_name() == "sqlite" and url.database is not None and not url.database.startswith("file:")
+        return url, Path(url.database or "").absolute() if plain_file else None
+    path = Path(DIRECTORY, FILE).absolute() if path_or_url is None else Path(path_or_url).absolute()
+    if path.is_dir():
+        raise ConfigError(f"store is {str(path_or_url)!r}, which is a directory: give the path of a file in it.")
+    return None, path
+
+
+def _by_call(found: Iterable[dict[str, Any]], facts: Callable[[Mapping[str, Any]], Facts]) -> dict[str, list[Facts]]:
+    grouped: dict[str, list[Facts]] = {}
+    for row in found:
+        grouped.setdefault(row["call_id"], []).append(facts(row))
+    return grouped
+
+
+def _record(row: Mapping[str, Any], turns: Mapping[str, list[Any]], events: Mapping[str, list[Any]]) -> CallRecord:
+    facts, end = rows.call_facts(row)
+    of_call = (tuple(turns.get(facts.call_id, ())), tuple(events.get(facts.call_id, ())))
+    return CallRecord(facts, end, *of_call, hashes=(row["caller_hash"], row["callee_hash"]))

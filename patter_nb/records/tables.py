@@ -1,0 +1,100 @@
+"""Calls, turns, events and costs as DataFrames. Every frame has all its columns with their types, also when it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from patter_nb.records.columns import (
+    CALL_COLUMNS,
+    COST_COLUMNS,
+    EVENT_COLUMNS,
+    REVISION_COLUMNS,
+    TURN_COLUMNS,
+    Column,
+    CostRow,
+    EventRow,
+)
+from patter_nb.records.facts import RevisionFacts
+from patter_nb.records.metrics import STATISTICS
+from patter_nb.records.readings import CallReading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = TypeVar("Row")
+
+TABLES: Mapping[str, Sequence[Column[Any]]] = {
+    "calls": CALL_COLUMNS,
+    "turns": TURN_COLUMNS,
+    "events": EVENT_COLUMNS,
+    "cost": COST_COLUMNS,
+    "revisions": REVISION_COLUMNS,
+}
+"""The columns of each table, by the table's name."""
+
+
+def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
+    """One row per `row`, one column per `Column`, of that column's dtype."""
+    import pandas as pd
+
+    read = list(rows)
+    return pd.DataFrame({each.name: pd.Series([each.read(row) for row in read], dtype=each.dtype) for each in columns})
+
+
+def calls_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+    """One row per call."""
+    return frame(CALL_COLUMNS, calls)
+
+
+def turns_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+    """One row per closed turn."""
+    return frame(TURN_COLUMNS, (turn for call in calls for turn in call.turns))
+
+
+def events_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+    """One row per event, in the order in which they were recorded."""
+    return frame(EVENT_COLUMNS, (EventRow(call, event) for call in calls for event in call.record.events))
+
+
+def cost_frame(call: CallReading) -> pd.DataFrame:
+    """The bill of one call: three rows per turn, then what belongs to the call, then the total."""
+    return frame(COST_COLUMNS, (CostRow(call, item) for item in (*call.cost_items, call.total)))
+
+
+def revisions_frame(revisions: Iterable[RevisionFacts]) -> pd.DataFrame:
+    """One row per revision."""
+    return frame(REVISION_COLUMNS, revisions)
+
+
+def call_row(call: CallReading) -> dict[str, Any]:
+    """The call's row of the table of calls as plain values; None where one is missing."""
+    values = {each.name: each.read(call) for each in CALL_COLUMNS}
+    return {name: None if value != value else value for name, value in values.items()}  # noqa: PLR0124 (only NaN differs from itself)
+
+
+def percentiles(turns: pd.DataFrame) -> pd.DataFrame:
+    """Statistics of every latency over the caller's turns, interrupted ones included.
+
+    Index: the columns of `turns` in ms. Columns: `n` (turns that have a value), `avg`, `p50`, `p90`, `p95`, `p99` (linear between
+    ranks); NaN where n is 0.
+    """
+    import pandas as pd
+
+    mine = turns[turns["kind"] == "caller"]
+    names = [each.name for each in TURN_COLUMNS if each.unit == "ms" and each.name in mine.columns]
+    values = {name: mine[name].astype("float64").tolist() for name in names}
+    rows = {name: {key: compute(found) for key, compute in STATISTICS.items()} for name, found in values.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(STATISTICS), dtype="float64")
+    table.insert(0, "n", pd.Series({name: int(mine[name].notna().sum()) for name in names}, dtype="int64"))
+    return table.rename_axis("latency")
+
+
+def columns_markdown() -> str:
+    """The documentation of every column, as Markdown tables."""
+    return "\n".join(line for name, columns in TABLES.items() for line in _markdown(name, columns))
+
+
+def _markdown(name: str, columns: Sequence[Column[Any]]) -> list[str]:
+    rows = [f"| `{each.name}` | {each.dtype} | {each.unit} | {each.owner} | {each.doc} | {each.missing} |" for each in columns]
+    return [f"### {name}", "", "| Column | dtype | Unit | Owner | What it is | Missing |", "|---|---|---|---|---|---|", *rows, ""]
