@@ -8,7 +8,7 @@ from math import ceil, pi
 import numpy as np
 from numpy.typing import NDArray
 
-from patter_nb.audio.loudness import block_rms, block_samples, speech_blocks
+from patter_nb.audio.loudness import block_samples, speech_blocks
 from patter_nb.audio.samples import Samples, require_mono
 from patter_nb.errors import ConfigError
 
@@ -63,12 +63,11 @@ def white_noise(seed: int, n: int, hz: int, rms: float) -> Samples:
 
 def add_noise(samples: Samples, hz: int, snr_db: float, seed: int) -> Samples:
     """`samples` with white noise so much below the speech in them, both measured within 300-3400 Hz and the speech only where
-    there is some: over its 10 ms blocks of at least -40 dB relative to the loudest. Silence stays as it is.
+    there is some: over its 10 ms blocks of at least -40 dB relative to the loudest. Without speech nothing is added.
     """
     require_mono(samples)
     speech = _in_band(samples.astype(np.float64), hz)
-    blocks = speech_blocks(block_rms(samples, hz))
-    voiced = np.repeat(blocks, block_samples(hz))[: len(samples)]
+    voiced = np.repeat(speech_blocks(samples, hz), block_samples(hz))[: len(samples)]
     if not voiced.any():
         return samples.copy()
     level = float(np.sqrt(np.mean(np.square(speech[voiced]))))

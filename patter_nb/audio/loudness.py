@@ -16,8 +16,7 @@ SPEECH_DB = -40.0
 AUDIBLE_DBFS = -50.0
 """A block is audible from this level on."""
 SILENCE_DBFS = -70.0
-"""An utterance whose loudest block stays below this holds no speech. A µ-law line that flickers between its lowest two codes
-reaches -72 dBFS."""
+"""A block below this is never speech: a µ-law line that flickers between its two lowest levels reaches -72 dBFS."""
 
 
 def _rms_at(dbfs: float) -> float:
@@ -41,12 +40,15 @@ def block_rms(samples: Samples, hz: int) -> NDArray[np.float64]:
     return np.sqrt(energy / counts)
 
 
-def speech_blocks(rms: NDArray[np.float64], peak: float | None = None) -> NDArray[np.bool_]:
-    """Which blocks are speech, given the RMS of each. `peak`: the utterance's loudest RMS, where `rms` is only a part of it."""
-    loudest = float(rms.max(initial=0.0)) if peak is None else peak
-    if loudest < _rms_at(SILENCE_DBFS):
-        return np.zeros(len(rms), np.bool_)
-    return _at_least(rms, loudest * float(10.0 ** (SPEECH_DB / 20.0)))
+def speech_level(peak: float) -> float:
+    """The RMS from which a block is speech in an utterance whose loudest block has the RMS `peak`."""
+    return max(peak * float(10.0 ** (SPEECH_DB / 20.0)), _rms_at(SILENCE_DBFS))
+
+
+def speech_blocks(samples: Samples, hz: int) -> NDArray[np.bool_]:
+    """Which 10 ms blocks of an utterance are speech: shape (blocks,)."""
+    rms = block_rms(samples, hz)
+    return _at_least(rms, speech_level(float(rms.max(initial=0.0))))
 
 
 def _at_least(rms: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
@@ -56,7 +58,7 @@ def _at_least(rms: NDArray[np.float64], level: float) -> NDArray[np.bool_]:
 
 def speech_bounds(samples: Samples, hz: int) -> tuple[float, float] | None:
     """Start and end of speech in an utterance, in seconds from its first sample; None when there is none."""
-    (speech,) = np.nonzero(speech_blocks(block_rms(samples, hz)))
+    (speech,) = np.nonzero(speech_blocks(samples, hz))
     if not len(speech):
         return None
     size = block_samples(hz)

@@ -57,7 +57,8 @@ class Recording:
         """A player. µ-law, because that is what the line carried and half the size."""
         audio = wav_bytes(self.samples[: int(PLAYER_SECONDS * self.hz)], self.hz, mulaw=True)
         source = f"data:audio/wav;base64,{base64.b64encode(audio).decode()}"
-        player = f'<audio controls preload="metadata" aria-label="Recording of the call, {self.seconds:.0f} seconds" src="{source}"></audio>'
+        label = f"Recording of the call, {self.seconds:.0f} seconds"
+        player = f'<audio controls preload="metadata" aria-label="{label}" src="{source}"></audio>'
         if self.seconds <= PLAYER_SECONDS:
             return player
         return f"{player}<p>The first {PLAYER_SECONDS / 60:.0f} of {self.seconds / 60:.0f} minutes; save() writes all of it.</p>"
