@@ -1,0 +1,90 @@
+"""The conversation as a table of turns: what the caller said, what the caller heard, and what was generated but never heard."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+from patter_nb.notebook.picture import drawable
+from patter_nb.notebook.view import CallView, Row, flag, ms_text, number, turn_rows, words
+from patter_nb.notebook.waterfall import gap_of
+
+OPEN_TURNS = 14
+"""A longer conversation is folded until the reader opens it."""
+
+
+def conversation_html(view: CallView) -> str:
+    """All turns in the order of the call; nothing when there is none."""
+    rows = turn_rows(view)
+    if not rows:
+        return ""
+    lines, revision = [], number(view.revision)
+    for row in rows:
+        lines.append(_new_revision(row, revision))
+        lines.append(_turn(row))
+        if not math.isnan(number(row.get("revision"))):
+            revision = number(row.get("revision"))
+    opened = " open" if len(rows) <= OPEN_TURNS or view.state == "running" else ""
+    table = f'<table class="pnb-talk"><tbody>{"".join(lines)}</tbody></table>'
+    return f"<details{opened}><summary>Conversation</summary>{table}</details>"
+
+
+def heard_and_unheard(row: Row) -> tuple[str, str]:
+    """What the caller's ear got of the reply, and what was generated beyond that."""
+    generated, heard = words(row.get("agent_text")), words(row.get("heard_text"))
+    if generated.startswith(heard):
+        return heard, generated[len(heard) :].strip()
+    return heard, generated
+
+
+def _turn(row: Row) -> str:
+    turn, kind = number(row.get("turn")), words(row.get("kind"))
+    label = f"{turn:.0f}" if kind == "caller" and math.isfinite(turn) else ""
+    gap = gap_of(row)
+    told = "" if math.isnan(gap) else f"{ms_text(gap)} ms"
+    lines = []
+    if kind == "caller" or words(row.get("caller_text")):
+        lines.append(("caller", _safe(words(row.get("caller_text"))) or _muted("(no words)"), ""))
+    lines.append(('<span class="pnb-agent">agent</span>', _reply(row, kind), told))
+    if words(row.get("overlap_text")):
+        lines.append(("caller", f"{_safe(words(row.get('overlap_text')))} {_mark('over the agent')}", ""))
+    return "".join(_line(label if index == 0 else "", *line, first=index == 0) for index, line in enumerate(lines))
+
+
+def _line(turn: str, who: str, said: str, gap: str, *, first: bool) -> str:
+    cells = f'<td class="pnb-turn">{turn}</td><td class="pnb-left pnb-who">{who}</td><td class="pnb-wrap pnb-words">{said}</td>'
+    return f'<tr class="{"pnb-first" if first else ""}">{cells}<td class="pnb-gap">{gap}</td></tr>'
+
+
+def _reply(row: Row, kind: str) -> str:
+    heard, unheard = heard_and_unheard(row)
+    marks = [_mark(kind)] if kind in ("greeting", "said", "goodbye") else []
+    if flag(row.get("interrupted")):
+        marks.append(_mark("interrupted", "pnb-cut"))
+    elif unheard:
+        marks.append(_mark("not heard to its end" if heard else "not heard"))
+    if words(row.get("tools")):
+        marks.append(_mark(f"tools: {words(row.get('tools'))}"))
+    if words(row.get("error")):
+        marks.append(f'<span class="pnb-error">{_safe(words(row.get("error")))}</span>')
+    said = [_safe(heard), f"<del>{_safe(unheard)}</del>" if unheard else ""]
+    return " ".join(part for part in (*said, *marks) if part) or _muted("(no reply)")
+
+
+def _new_revision(row: Row, before: float) -> str:
+    revision = number(row.get("revision"))
+    if math.isnan(revision) or math.isnan(before) or revision == before:
+        return ""
+    return f'<tr><td></td><td class="pnb-left pnb-revision" colspan="3">revision {revision:.0f} of the agent from here</td></tr>'
+
+
+def _mark(text: str, extra: str = "") -> str:
+    return f'<span class="pnb-mark {extra}">{_safe(text)}</span>'
+
+
+def _muted(text: str) -> str:
+    return f'<span class="pnb-muted">{_safe(text)}</span>'
+
+
+def _safe(text: str) -> str:
+    return escape(drawable(text))
