@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Literal
 
 import numpy as np
@@ -113,10 +114,10 @@ class FarEndReport:
 
 def exchanges(lines: list[LineAudio], script: Script, talks: list[Talk], playout: Playout) -> tuple[Exchange, ...]:
     """Each line that was begun, with what was heard until the next one."""
-    nexts = [*(spoken.onset for spoken in script.spoken[1:]), None]
+    until = [spoken.onset for spoken in script.spoken[1:]]
     return tuple(
-        _exchange(lines[spoken.number], spoken, _before(talks, until), playout)
-        for spoken, until in zip(script.spoken, nexts, strict=True)
+        _exchange(lines[spoken.number], spoken, _before(talks, next_onset), playout)
+        for spoken, next_onset in zip_longest(script.spoken, until)
     )
 
 
@@ -143,7 +144,7 @@ def _exchange(audio: LineAudio, spoken: Spoken, talks: list[Talk], playout: Play
 
 
 def _before(talks: list[Talk], until: int | None) -> list[Talk]:
-    return [talk for talk in talks if until is None or talk.start < until]
+    return [talk for talk in talks if until is None or talk.start <= until]
 
 
 def _heard(talks: list[Talk], playout: Playout) -> HeardReply:
