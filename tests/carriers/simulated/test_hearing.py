@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,6 +36,27 @@ MARKED = [
 def test_speech_is_found_where_it_was_put(pieces, bounds):
     first, last = speech_bounds(_signal(*pieces))
     assert (first / HZ, last / HZ) == pytest.approx(bounds, abs=0.0015)
+
+
+# Bounds in seconds, read off plots of the waveforms before anything was measured. Where a voice fades, eyes differ by some 20 ms.
+PROMPTS = Path("/usr/share/asterisk/sounds/en")
+PROMPTS_MARKED = {
+    "auth-thankyou": (0.115, 0.820),
+    "conf-full": (0.040, 1.605),
+    "cannot-complete-as-dialed": (0.025, 2.555),
+    "agent-pass": (0.055, 3.205),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PROMPTS.is_dir(), reason="needs Debian's asterisk-core-sounds-en-wav")
+@pytest.mark.parametrize(("name", "bounds"), PROMPTS_MARKED.items())
+def test_speech_is_found_where_an_eye_sees_it(name, bounds):
+    with wave.open(str(PROMPTS / f"{name}.wav")) as file:
+        assert file.getframerate() == HZ
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    first, last = speech_bounds(samples)
+    assert (first / HZ, last / HZ) == pytest.approx(bounds, abs=0.025)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(4000, np.int16), np.zeros(0, np.int16), _signal((1.0, 10))])

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from patter_nb.carriers.simulated import SimulatedCaller
+from patter_nb.audio import g711
+from patter_nb.carriers.base import SendAudio, SendClear, SendMark
+from patter_nb.carriers.pipe import connection_pair
+from patter_nb.carriers.simulated import SimulatedCaller, SpokenLine
 from patter_nb.carriers.simulated.playout import MAX_QUEUED_SECONDS, Dry, Playout
+from patter_nb.carriers.twilio_media import TwilioMediaCodec
+from patter_nb.clock import CallClock, run_virtual
 from patter_nb.errors import CarrierError
 
 SAMPLE = 1 / 8000
@@ -47,6 +56,7 @@ def test_a_clear_drops_what_has_not_played_and_gives_all_marks_back():
     playout.mark("c", now=130)
     assert list(playout.marks) == [(140, "c")]
     assert playout.dry == []
+    assert np.flatnonzero(playout.heard(400)).tolist() == [*range(120), *range(130, 140)]
 
 
 def test_running_dry_is_kept_with_whether_a_mark_stood_there():
@@ -149,6 +159,75 @@ def test_a_clear_with_nothing_queued_is_harmless(hold, line, tone):
     report, agent = hold(_caller(line), behave)
     assert agent.marks() == [(pytest.approx(1.0, abs=SAMPLE), "m")]
     assert np.count_nonzero(report.heard) > 3900
+
+
+ORDERS = st.lists(
+    st.tuples(
+        st.integers(0, 4000),  # eighths of a millisecond since the order before
+        st.sampled_from(["say", "say", "say", "mark", "mark", "clear"]),
+        st.integers(1, 6000),  # samples to say
+    ),
+    max_size=25,
+)
+
+
+def _expected(orders: list[tuple[int, str, int]], size: int) -> tuple[list[bool], list[tuple[int, int]]]:
+    """Sample by sample: where sound is heard, and (mark's number, sample) as the marks come back."""
+    queue: list[int | None] = []  # a number is a mark, None a sample to play
+    heard, marks, arrivals, at = [], [], {}, 8000
+    for number, (later, kind, length) in enumerate(orders):
+        at += later
+        arrivals.setdefault(at, []).append((number, kind, length))
+    for sample in range(size):
+        for number, kind, length in arrivals.get(sample, []):
+            if kind == "clear":
+                marks += [(mark, sample) for mark in queue if mark is not None]
+                queue.clear()
+            else:
+                queue += [None] * length if kind == "say" else [number]
+        while queue and queue[0] is not None:
+            marks.append((queue.pop(0), sample))
+        heard.append(bool(queue))
+        if queue:
+            queue.pop(0)
+    return heard, marks
+
+
+@settings(max_examples=25, deadline=None)
+@given(orders=ORDERS)
+def test_whatever_the_agent_orders_sound_and_marks_come_as_counted_sample_by_sample(orders):
+    _against_the_count(orders)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(orders=ORDERS)
+def test_whatever_the_agent_orders_sound_and_marks_come_as_counted_sample_by_sample_at_length(orders):
+    _against_the_count(orders)
+
+
+def _against_the_count(orders):
+    async def main():
+        near, far = connection_pair()
+        clock, codec = CallClock(), TwilioMediaCodec()
+        caller = SimulatedCaller([SpokenLine("x", _ones(800), 8000, wait_seconds=60.0)], expects_greeting=False, max_seconds=6.0)
+        call = asyncio.create_task(caller.run(far, clock))
+        await near.receive()
+        codec.decode(await near.receive())
+        at = 8000
+        for number, (later, kind, length) in enumerate(orders):
+            at += later
+            await clock.sleep_until(at / 8000)
+            order = {"say": SendAudio(g711.encode(_ones(length))), "mark": SendMark(str(number)), "clear": SendClear()}[kind]
+            for text in codec.encode(order):
+                await near.send(text)
+        return await call
+
+    report = run_virtual(main())
+    size = len(report.heard)
+    heard, marks = _expected(orders, size)
+    assert np.flatnonzero(report.heard).tolist() == np.flatnonzero(heard).tolist()
+    assert [(int(echo.name), round(echo.at * 8000)) for echo in report.marks] == [mark for mark in marks if mark[1] < size]
 
 
 def test_silence_because_nothing_was_queued_is_an_underrun_of_that_reply(hold, line, tone):
