@@ -30,30 +30,34 @@ def heard(seconds, provider="scripted", model="lines"):
     return Usage("stt", provider, model, audio_seconds=pytest.approx(seconds))
 
 
+async def timed(events):
+    """The events and the error that ended them, each with the seconds since this began."""
+    loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+    came = []
+    try:
+        async for event in events:
+            came.append((round(loop.time() - began, 6), event))  # noqa: PERF401 (what came before an error counts)
+    except ProviderError as error:
+        came.append((round(loop.time() - began, 6), error))
+    return came
+
+
 def listen(stt, *steps, audio=MULAW_8K, openings=1):
-    """What the recogniser said and when: each step is (seconds to wait, method, arguments); "push" takes seconds of audio."""
+    """What the recogniser said, as `timed` tells it. Steps are (seconds to wait, method, arguments); "push" takes seconds of audio."""
 
     async def main():
         said = []
         clock = asyncio.get_running_loop()
-
-        async def read(stream):
-            try:
-                async for event in stream:
-                    said.append((round(clock.time(), 6), event))
-            except ProviderError as error:
-                said.append((round(clock.time(), 6), error))
-
         for _ in range(openings):
             async with stt.open(CALL, audio) as stream:
-                reader = asyncio.create_task(read(stream))
+                reader = asyncio.create_task(timed(stream))
                 for wait, method, *arguments in steps:
                     await asyncio.sleep(wait)
                     if method == "push":
                         stream.push(b"\0" * round(arguments[0] * audio.hz) * audio.sample_bytes, clock.time())
                     elif method != "wait":
                         getattr(stream, method)(*arguments)
-            await reader
+            said += await reader
         return said
 
     return run_virtual(main())
@@ -160,18 +164,6 @@ def test_nothing_is_heard_after_the_end_and_nothing_breaks():
         return [event async for event in stream], [event async for event in stream]
 
     assert run_virtual(main()) == ([], [])
-
-
-async def timed(events):
-    """The events and the error that ended them, each with the seconds since this began."""
-    loop, began = asyncio.get_running_loop(), asyncio.get_running_loop().time()
-    came = []
-    try:
-        async for event in events:
-            came.append((round(loop.time() - began, 6), event))  # noqa: PERF401 (what came before an error counts)
-    except ProviderError as error:
-        came.append((round(loop.time() - began, 6), error))
-    return came
 
 
 def ask(llm, requests=1, messages=()):
