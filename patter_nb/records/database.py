@@ -147,6 +147,8 @@ class Database:
             ignore = self._path.parent / ".gitignore"
             if self._path.parent.name == DIRECTORY and not ignore.exists():
                 ignore.write_text("*\n", encoding="utf-8")
+        if self.engine.dialect.name == "sqlite":
+            _use_write_ahead_log(self.engine)
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             _make_tables(connection)
             self._read_meta(connection)
@@ -203,9 +205,14 @@ def _make_engine(url: URL | None, path: Path | None) -> Engine:
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself; _on_begin does
-    with contextlib.suppress(sqlite3.OperationalError):  # a database that cannot be written to now says so when it is
-        connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
-        connection.execute("PRAGMA synchronous=NORMAL")  # a killed process loses nothing; a power cut may take the last rows
+    with contextlib.suppress(sqlite3.Error):  # what is no database says so when it is used
+        connection.execute("PRAGMA synchronous=NORMAL")  # with WAL only a power cut can take the last rows
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Let readers and the writer not wait for each other. SQLite keeps this in the file."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")  # what cannot be written to says so at the first row
 
 
 def _on_begin(connection: Connection) -> None:

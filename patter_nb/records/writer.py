@@ -82,9 +82,9 @@ class Writer:
         with self._changed:
             if self._reason is not None:
                 rows = sum(len(job) for job in self._jobs)
-                return f"The store {self._place} is not being written ({self._reason}); {rows} rows wait in memory."
+                return f"The store {self._place} is not being written ({self._reason}); rows waiting in memory: {rows}."
             if self._rejected:
-                return f"The store {self._place} refused {self._rejected} rows, which are only in memory ({self._rejection})."
+                return f"The store {self._place} refused rows, which are only in memory: {self._rejected} ({self._rejection})."
             return None
 
     def flush(self, timeout_seconds: float) -> bool:

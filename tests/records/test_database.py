@@ -1,0 +1,150 @@
+"""The database behind a store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from patter_nb.errors import ConfigError
+from patter_nb.records.database import Database, checked_url, reason
+from patter_nb.records.schema import SCHEMA_VERSION
+from patter_nb.records.writer import Rejected, Unavailable, Write
+
+EVENT = {"call_id": "c", "number": 0, "at": 1.0, "kind": "note", "turn": None, "data": {"to": "+15557654321"}}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.sqlite3"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    made = Database(None, path, store_numbers=False)
+    yield made
+    made.let_go()
+
+
+def stored(path: Path, query: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_a_job_is_written_whole_or_not_at_all(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    second = {**EVENT, "number": 1}
+    with pytest.raises(Rejected, match="UNIQUE constraint failed"):
+        database.write([(Write("events", second), Write("events", EVENT))], again=False)
+    assert stored(path, "select number from events") == [(0,)]
+
+
+def test_writing_again_skips_the_rows_that_are_there(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    database.write([(Write("events", EVENT), Write("events", {**EVENT, "number": 1}))], again=True)
+    assert stored(path, "select number from events order by number") == [(0,), (1,)]
+
+
+def test_a_shared_row_of_another_process_stays_as_it_is(database: Database, path: Path) -> None:
+    price = {"id": "p", "service": "stt", "provider": "a", "model": "m", "valid_from": "2026-01-01"}
+    units = ("audio_minute", "1k_characters", "1m_input_tokens", "1m_cached_input_tokens", "1m_output_tokens")
+    row = {**price, **dict.fromkeys((f"usd_per_{unit}" for unit in units), 1.0)}
+    other = Database(None, path, store_numbers=False)
+    for each in (database, other, database):
+        each.write([(Write("prices", row, shared=True),)], again=False)
+    other.let_go()
+    assert stored(path, "select id, usd_per_audio_minute from prices") == [("p", 1.0)]
+
+
+def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    assert stored(path, "pragma journal_mode") == [("wal",)]
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text("update events set kind = 'changed'"))
+        with database.reading() as read:
+            assert read("events", "number")[0]["kind"] == "note"
+
+
+def test_a_database_of_a_later_version_is_neither_read_nor_written(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    with database.engine.begin() as connection:
+        connection.execute(text(f"update meta set value = '{SCHEMA_VERSION + 1}' where key = 'schema_version'"))
+    later = Database(None, path, store_numbers=False)
+    expected = f"was written by a later version of patter_nb .* version {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION}"
+    with pytest.raises(ConfigError, match=expected), later.reading():
+        pass
+    with pytest.raises(Unavailable, match=expected):
+        later.write([(Write("events", {**EVENT, "number": 1}),)], again=False)
+    later.let_go()
+    assert stored(path, "select count(*) from events") == [(1,)]
+
+
+def test_what_is_not_a_database_is_told(path: Path, database: Database) -> None:
+    path.write_bytes(b"not a database, but a long enough text to be read as one" * 20)
+    with pytest.raises(ConfigError, match=r"cannot be read: file is not a database\.$"), database.reading():
+        pass
+    with pytest.raises(Unavailable, match=r"^file is not a database$"):
+        database.write([(Write("events", EVENT),)], again=False)
+
+
+def test_a_value_that_no_database_takes_is_rejected_and_not_tried_for_ever(database: Database) -> None:
+    with pytest.raises(Rejected):
+        database.write([(Write("events", {**EVENT, "data": object()}),)], again=False)
+    with pytest.raises(Rejected):
+        database.write([(Write("events", {**EVENT, "turn": 2**70}),)], again=False)
+
+
+def test_reading_makes_nothing(database: Database, path: Path) -> None:
+    with database.reading() as read:
+        assert read("calls", "call_id") == []
+    assert not path.exists()
+    path.touch()
+    with database.reading() as read:
+        assert read("calls", "call_id") == []
+    assert path.stat().st_size == 0
+
+
+def test_a_removed_file_is_made_again(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    for each in path.parent.iterdir():
+        each.unlink()
+    database.write([(Write("events", {**EVENT, "number": 1}),)], again=False)
+    assert stored(path, "select number from events") == [(1,)]
+
+
+def test_numbers_are_masked_within_what_is_stored(database: Database, path: Path) -> None:
+    database.write([(Write("events", EVENT),)], again=False)
+    assert stored(path, "select data from events") == [('{"to": "+1\\u2022\\u2022\\u2022\\u2022\\u20224321"}',)]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgres//host", "store is not a database URL"),
+        ("nonsense://host/name", "store is not a database URL .*: give a path, or for example postgresql"),
+        ("sqlite://", "a database in memory, which would end with this process"),
+        ("sqlite:///:memory:", "a database in memory"),
+        ("oracle://host/name", "store is a oracle URL, whose driver is not installed: pip install"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        checked_url(url)
+
+
+def test_the_password_of_a_url_is_not_shown() -> None:
+    assert (
+        Database(make_url("postgresql://me:secret@host/calls"), None, store_numbers=False).name
+        == "postgresql://me:***@host/calls"
+    )
+
+
+def test_a_reason_is_one_line_without_the_statement() -> None:
+    assert reason(ValueError("first line.\nsecond line")) == "first line"
+    assert reason(ValueError()) == "ValueError"

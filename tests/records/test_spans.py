@@ -1,0 +1,156 @@
+"""The gap and what it went to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patter_nb.records.spans import SPANS, Attribution, Stall, attribute
+from patter_nb.turns.facts import INSTANTS, TurnFacts
+
+CHAIN = (
+    "speech_ended_at", "endpointed_at", "hooks_started_at", "hooks_ended_at", "llm_requested_at", "llm_first_token_at",
+    "sentence_started_at", "sentence_ready_at", "tts_requested_at", "tts_first_byte_at", "send_started_at", "played_at",
+    "audible_at",
+)  # fmt: skip
+"""The instants of the critical path of the fixture `full`, in their order."""
+
+
+def known(found: Attribution) -> dict[str, float]:
+    return {part.kind.name: round(part.ms, 6) for part in found.parts if not math.isnan(part.ms)}
+
+
+def test_spans_are_named_by_instants_that_exist() -> None:
+    assert all(name in INSTANTS for kind in SPANS if kind.name != "stall" for name in (kind.start, kind.end))
+    assert SPANS[0].name == "stall"
+
+
+def test_the_worked_timeline_is_explained_to_the_millisecond(worked: dict[str, float], turn: Callable[..., TurnFacts]) -> None:
+    found = attribute(turn(1, worked))
+    assert found.gap_ms == pytest.approx(1050)
+    assert known(found) == {
+        "stall": 0, "endpointing": 0, "stt_final": 150, "hooks": 80, "llm_first_token": 300, "first_sentence": 400,
+        "tts_first_byte": 120, "send": 0, "leading_silence": 0,
+    }  # fmt: skip
+    assert found.unexplained_ms == pytest.approx(0)
+
+
+def test_overlapping_time_belongs_to_the_earlier_stage_and_hops_stay_unexplained(
+    full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    found = attribute(turn(1, full))
+    assert found.gap_ms == pytest.approx(1045)
+    assert known(found) == {
+        "stall": 0, "endpointing": 320, "stt_final": 0, "hooks": 20, "llm_first_token": 300, "first_sentence": 200,
+        "tts_first_byte": 120, "send": 41, "leading_silence": 40,
+    }  # fmt: skip
+    assert found.unexplained_ms == pytest.approx(4)
+    assert len(found.unexplained_pieces) == 4
+
+
+def test_a_final_transcript_after_the_hangover_counts_only_from_its_end(
+    full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    parts = known(attribute(turn(1, {**full, "stt_final_at": 2.321})))
+    assert (parts["endpointing"], parts["stt_final"]) == (320, 1)
+
+
+@pytest.mark.parametrize("place", range(1, len(CHAIN)))
+def test_a_hop_that_nobody_recorded_makes_the_unexplained_part_grow_and_a_slower_stage_does_not(
+    place: int, full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    before, after = CHAIN[place - 1], CHAIN[place]
+    later = {name: at + 0.05 if at > full[before] or name in CHAIN[place:] else at for name, at in full.items()}
+    later["stt_requested_at"], later["stt_final_at"] = full["stt_requested_at"], full["stt_final_at"]
+    found = attribute(turn(1, later))
+    within = any((kind.start, kind.end) == (before, after) for kind in SPANS)
+    assert found.gap_ms == pytest.approx(1095)
+    assert found.unexplained_ms == pytest.approx(4 if within else 54)
+
+
+@pytest.mark.parametrize("name", [name for name in CHAIN if name not in {"speech_ended_at", "audible_at"}])
+def test_a_missing_instant_makes_its_spans_nan_and_their_time_unexplained(
+    name: str, full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    complete = attribute(turn(1, full))
+    found = attribute(turn(1, {key: at for key, at in full.items() if key != name}))
+    lost = [part for part in complete.parts if name in {part.kind.start, part.kind.end}]
+    for part in lost:
+        assert math.isnan(found.part(part.kind.name).ms)
+        assert found.part(part.kind.name).reason == f"{name} was not recorded"
+    behind = 150 if name == "endpointed_at" else 0  # the final transcript, which the hangover had covered
+    assert found.unexplained_ms == pytest.approx(4 + sum(part.ms for part in lost) - behind)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"kind": "greeting"}, "a turn of kind 'greeting' answers no caller speech"),
+        ({"without": "speech_ended_at"}, "speech_ended_at was not recorded"),
+        ({"without": "audible_at"}, "audible_at was not recorded"),
+        ({"audible_at": 1.0}, "audible_at lies before speech_ended_at"),
+    ],
+)
+def test_without_a_gap_nothing_is_a_number_and_the_reason_is_told(
+    change: dict[str, object], reason: str, full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    instants = {name: change.get(name, at) for name, at in full.items() if name != change.get("without")}
+    found = attribute(turn(1, instants, kind=change.get("kind", "caller")))
+    assert found.reason == reason
+    assert all(math.isnan(ms) for ms in (found.gap_ms, found.unexplained_ms, *(part.ms for part in found.parts)))
+    assert {part.reason for part in found.parts} == {reason}
+
+
+def test_a_span_that_ends_before_it_begins_is_nan(full: dict[str, float], turn: Callable[..., TurnFacts]) -> None:
+    part = attribute(turn(1, {**full, "stt_final_at": 2.0})).part("stt_final")
+    assert (math.isnan(part.ms), part.reason) == (True, "stt_final_at lies before stt_requested_at")
+
+
+@pytest.mark.parametrize(
+    ("stalls", "stall", "llm_first_token"),
+    [
+        ([Stall(2.4, 0.1)], 100, 200),
+        ([Stall(2.4, 0.1), Stall(2.45, 0.1)], 150, 150),
+        ([Stall(0.0, 1.9), Stall(9.0, 1.0)], 0, 300),
+        ([Stall(1.9, 2.0)], 1045, 0),
+    ],
+)
+def test_a_stall_takes_its_time_from_every_stage(
+    stalls: list[Stall], stall: float, llm_first_token: float, full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    found = attribute(turn(1, full), stalls)
+    assert found.part("stall").ms == pytest.approx(stall)
+    assert found.part("llm_first_token").ms == pytest.approx(llm_first_token)
+    assert sum(part.ms for part in found.parts) + found.unexplained_ms == pytest.approx(1045)
+
+
+def test_in_virtual_time_a_stall_is_not_zero_but_unknown(full: dict[str, float], turn: Callable[..., TurnFacts]) -> None:
+    part = attribute(turn(1, full), None).part("stall")
+    assert (math.isnan(part.ms), part.reason) == (True, "virtual time has no stalls")
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted({name for kind in SPANS[1:] for name in (kind.start, kind.end)})), st.integers(0, 60)),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=3),
+)
+def test_every_millisecond_of_the_gap_is_counted_once_for_the_first_stage_that_covers_it(
+    ticks: dict[str, int], stalls: list[tuple[int, int]]
+) -> None:
+    """Against a count of whole milliseconds, one by one."""
+    facts = TurnFacts(1, "caller", 1, instants={name: at / 1000 for name, at in ticks.items()})
+    found = attribute(facts, [Stall(start / 1000, length / 1000) for start, length in stalls])
+    if found.reason is not None:
+        return
+    counts = dict.fromkeys([*(kind.name for kind in SPANS), "unexplained"], 0)
+    for ms in range(ticks["speech_ended_at"], ticks["audible_at"]):
+        covering = (kind.name for kind in SPANS[1:] if ticks.get(kind.start, 99) <= ms < ticks.get(kind.end, 0))
+        stalled = any(start <= ms < start + length for start, length in stalls)
+        counts["stall" if stalled else next(covering, "unexplained")] += 1
+    assert found.unexplained_ms == pytest.approx(counts["unexplained"])
+    for part in found.parts:
+        assert counts[part.kind.name] == (0 if math.isnan(part.ms) else pytest.approx(part.ms))
+        assert part.ms == pytest.approx(sum(end - start for start, end in part.pieces) * 1000, nan_ok=True) or part.reason
