@@ -147,11 +147,17 @@ class AudioHeard:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    """A provider failed inside a reply. `stage` is "llm", "tts" or "tool"; `error` one sentence."""
+    """A provider failed inside a reply. `stage` is "llm", "tts" or "tool"; `error` one sentence.
+
+    When a synthesiser failed, `segment` is the one it failed on and `seconds` how much of its audio there is and will be played;
+    no later segment will be. None: every segment that was not reported whole is lost.
+    """
 
     reply: int
     stage: str
     error: str
+    segment: int | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPolicy:
-    """Every wait and threshold of the turn engine, in seconds."""
+    """Every wait and threshold of the turn engine, in seconds. ValueError for a number that means nothing."""
 
     hangover_seconds: float = 0.32
     """Silence granted after the caller's last speech before the turn is over."""
     final_timeout_seconds: float = 3.0
-    """How long after the hangover a final transcript is waited for; then the turn is dropped as wordless."""
+    """How long after the hangover a final transcript is waited for; then the turn goes on with the words there are."""
     barge_in_seconds: float | None = 0.3
     """Consecutive caller speech over the agent's voice that interrupts it; None: the agent is never interrupted."""
     resume_seconds: float = 0.1
@@ -30,4 +31,16 @@ class TurnPolicy:
     fallback: str = "I'm sorry, I had a problem just now. Could you say that again?"
     """Spoken when a reply fails before any of it was heard; empty: say nothing."""
     goodbye: str = "I'm sorry, I have to end the call here. Goodbye."
-    """Spoken when the call reaches a limit."""
+    """Spoken when the call reaches a limit; empty: hang up without a word."""
+    ends_turns: Literal["session", "provider"] = "session"
+    """Who decides that the caller's turn is over: our hangover, or a provider by `ProviderTurnEnded`."""
+    begins_replies: Literal["session", "provider"] = "session"
+    """Who begins an answer: the engine's order, or a speech-to-speech provider by `ProviderReplyStarted`."""
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self) if field.name.endswith("_seconds")):
+            value = getattr(self, name)
+            if value is not None and not value >= 0.0:
+                raise ValueError(f"{name} is {value!r}; give a number of seconds, 0 or more.")
+        if self.max_failures < 1:
+            raise ValueError(f"max_failures is {self.max_failures!r}; give a whole number, 1 or more.")

@@ -1,0 +1,187 @@
+"""The caller's side: voice and words are noted where they belong, and the voice is weighed against the agent's reply."""
+
+from __future__ import annotations
+
+from patter_nb.turns.barge_in import Voice, meaning
+from patter_nb.turns.commands import FinalizeTranscript
+from patter_nb.turns.ear import LATE_ONSET_SECONDS, Stretch, middle, stretch_at
+from patter_nb.turns.events import (
+    FinalReceived,
+    InterimReceived,
+    ProviderTurnEnded,
+    ProviderTurnStarted,
+    SpeechContinued,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptionFailed,
+)
+from patter_nb.turns.floor import Floor
+from patter_nb.turns.turn import Part, Turn
+
+
+class Caller:
+    """Takes the events of the caller's side."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+        self._ear = floor.ear
+
+    # Voice.
+
+    def speech_started(self, event: SpeechStarted, _now: float) -> None:
+        self._voice(event.at)
+
+    def speech_continued(self, event: SpeechContinued, _now: float) -> None:
+        self._voice(event.at)
+
+    def turn_started(self, event: ProviderTurnStarted, _now: float) -> None:
+        self._voice(event.at).certain = True
+
+    def speech_stopped(self, event: SpeechStopped, now: float) -> None:
+        if self._ear.voice is not None:
+            self._voice(event.at)
+            self.heed_voice(now)
+            self._fall_silent(self._ear.voice, event.at, now)
+
+    def turn_ended(self, event: ProviderTurnEnded, now: float) -> None:
+        voice = self._ear.voice
+        turn, part = self._holder(event.at) if voice is None else self._fall_silent(voice, event.at, now)
+        words = (event.text or "").strip()
+        if words:
+            turn = self._take(turn, part, words, now)
+        if turn is not self._floor.listening:
+            return  # said over the agent
+        turn.endpoint.grant(now)
+        if "vad_stopped_at" not in turn.instants:
+            turn.instants["speech_ended_at"] = event.at
+        if event.text is not None or turn.words:
+            self._ear.awaited = None
+        else:
+            self._ear.awaited = Stretch(turn, "caller", event.at, now)
+
+    def heed_voice(self, now: float) -> bool:
+        """The rule of the voice over the agent; True when the floor changed hands."""
+        voice, turn = self._ear.voice, self._floor.speaking
+        if voice is None or turn is None:
+            return False
+        means = meaning(voice, turn, self._floor.policy)
+        if means == "goes on":
+            self._floor.take_back(turn)
+        elif means == "interrupts":
+            self._floor.interrupt(turn, voice.onset, now)
+        return means != "nothing yet"
+
+    def _voice(self, at: float) -> Voice:
+        """The voice that is heard at `at`, begun there if there was none."""
+        voice = self._ear.voice
+        if voice is None:
+            voice = self._ear.voice = Voice(at, at)
+            if self._floor.speaking is None:
+                self._floor.hand_to_voice()
+        voice.last = max(voice.last, at)
+        return voice
+
+    def _fall_silent(self, voice: Voice, at: float, now: float) -> tuple[Turn, Part]:
+        """The voice ended at `at`: settle whose it was, and ask for its words."""
+        turn, part = self._whose_voice(voice)
+        self._ear.voice = None
+        stretch = self._ear.awaited = Stretch(turn, part, at, now)
+        if part == "overlap":
+            for words in voice.words:
+                self._floor.overlap(turn, words)
+        elif turn is not self._floor.speaking:
+            self._grant_silence(stretch)
+        if self._floor.policy.ends_turns == "session":
+            self._floor.commands.append(FinalizeTranscript())
+        return turn, part
+
+    def _whose_voice(self, voice: Voice) -> tuple[Turn, Part]:
+        if voice.turn is None:
+            turn, part = self._holder(voice.onset)
+            if turn is self._floor.speaking:
+                return turn, part
+            self._floor.hand_to_voice()
+            return turn, "caller"
+        return voice.turn, "caller"
+
+    def _grant_silence(self, stretch: Stretch) -> None:
+        turn, policy = stretch.turn, self._floor.policy
+        turn.instants |= {"speech_ended_at": stretch.ended_at, "vad_stopped_at": stretch.reported_at}
+        if policy.ends_turns == "session":
+            turn.instants["stt_requested_at"] = stretch.reported_at
+            turn.endpoint.grant(stretch.ended_at + policy.hangover_seconds)
+
+    # Words.
+
+    def final_received(self, event: FinalReceived, now: float) -> None:
+        words, awaited = event.text.strip(), self._ear.awaited
+        if not words:
+            if awaited is not None and awaited.turn is self._floor.listening:
+                awaited.turn.instants["stt_final_at"] = now
+            self._ear.awaited = None
+            return
+        spoken_at = middle(event)
+        place = self._whose_words(spoken_at, now)
+        if isinstance(place, Voice):
+            place.words.append(words)
+            return
+        turn, part = place
+        if awaited is not None and (spoken_at is None or awaited.turn is turn):
+            self._ear.awaited = None
+        self._take(turn, part, words, now, awaited)
+
+    def interim_received(self, _event: InterimReceived, _now: float) -> None:
+        """It may still change: for display alone."""
+
+    def transcription_failed(self, event: TranscriptionFailed, _now: float) -> None:
+        self._floor.failures += 1
+        self._floor.record("transcription_failed", error=event.error)
+        self._ear.awaited = None
+        turn = self._floor.listening
+        if turn is not None:
+            turn.error, turn.deaf = event.error, True
+
+    def _whose_words(self, spoken_at: float | None, now: float) -> Voice | tuple[Turn, Part]:
+        """Where words belong: by their date, else by the question they answer, else to whoever has the floor."""
+        voice, awaited = self._ear.undecided, self._ear.awaited
+        if spoken_at is None:
+            if awaited is not None:
+                return awaited.turn, awaited.part
+        elif voice is None or spoken_at < voice.onset - LATE_ONSET_SECONDS:
+            dated = stretch_at(spoken_at, self._floor.unwritten())
+            if dated is not None:
+                return dated
+        place = self._holder(now)
+        return place if voice is None or place == (self._floor.speaking, "caller") else voice
+
+    def _holder(self, at: float) -> tuple[Turn, Part]:
+        """To whom a sound at `at` belongs of which nothing else is known; it opens a turn when nobody has the floor."""
+        voice, speaking = self._ear.voice, self._floor.speaking
+        if voice is not None and voice.turn is not None:
+            return voice.turn, "caller"
+        if speaking is not None and (speaking.reply.is_heard or speaking.kind == "goodbye"):
+            return speaking, "overlap"
+        if speaking is not None and speaking.kind == "caller":
+            return speaking, "caller"
+        return self._floor.caller_turn(at), "caller"
+
+    def _take(self, turn: Turn, part: Part, words: str, now: float, asked: Stretch | None = None) -> Turn:
+        """Put words where they belong; they may open a turn again, or take one back. Returns the turn that has them."""
+        floor = self._floor
+        if part == "overlap":
+            floor.overlap(turn, words)
+            return turn
+        if turn.blank and turn.silent_from is not None and floor.leaving is None:
+            turn = floor.reopen(turn)
+        turn.words.append(words)
+        turn.deaf = False
+        if turn is floor.speaking and not (turn.reply.is_heard or turn.reply.adopted):
+            floor.take_back(turn)
+            if asked is not None and asked.turn is turn and self._ear.voice is None:
+                self._grant_silence(asked)
+        if turn is floor.listening:
+            turn.instants["stt_final_at"] = now
+            unnoticed = "vad_stopped_at" not in turn.instants and (self._ear.voice is None or self._ear.voice.turn is not turn)
+            if unnoticed and floor.policy.ends_turns == "session":
+                turn.endpoint.grant(now + floor.policy.hangover_seconds)
+        return turn
