@@ -43,7 +43,7 @@ async def timed(events):
 
 
 def listen(stt, *steps, audio=MULAW_8K, openings=1):
-    """What the recogniser said, as `timed` tells it. Steps are (seconds to wait, method, arguments); "push" takes seconds of audio."""
+    """What the recogniser said, as `timed` tells it. A step is (seconds to wait, method, arguments); "push" takes seconds."""
 
     async def main():
         said = []
