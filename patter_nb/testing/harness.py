@@ -7,7 +7,7 @@ import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -184,7 +184,8 @@ def _in_thread(
     def stop() -> None:
         loop, task = running.result(timeout=60)
         if not task.done():
-            loop.call_soon_threadsafe(task.cancel)
+            with suppress(RuntimeError):  # it ended this very moment, and its loop with it
+                loop.call_soon_threadsafe(task.cancel)
 
     return stop
 
