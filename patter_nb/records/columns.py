@@ -152,8 +152,11 @@ _LATENCY_OWNERS = {
 }
 
 
+_SIGNAL = {"endpoint_signal_at": "the earlier of vad_stopped_at and stt_final_at"}
+
+
 def _latency(name: str) -> Column[TurnReading]:
-    start, end = (" or ".join(group) for group in FORMULAS[name])
+    start, end = (" or ".join(_SIGNAL.get(each, each) for each in group) for group in FORMULAS[name])
     doc = f"Patter's field: from {start} to {end}, never below 0."
     missing = "when one of its instants was not recorded"
     owner = _LATENCY_OWNERS.get(name, "")

@@ -37,6 +37,8 @@ class _Call:
     end: CallEnd | None = None
     turns: list[TurnFacts] = field(default_factory=list)
     events: list[EventFacts] = field(default_factory=list)
+    reading: CallReading | None = None
+    """What was read off these facts last; None as soon as there are more of them."""
 
 
 class CallLog:
@@ -185,11 +187,17 @@ class CallLog:
         key = self._hash_key if self._store is None else self._store.hash_key
         numbers = (call.facts.caller, call.facts.callee)
         hashes = (None, None) if key is None else (hash_number(numbers[0], key), hash_number(numbers[1], key))
-        return CallReading(CallRecord(call.facts, call.end, tuple(call.turns), tuple(call.events), hashes), self.prices)
+        if call.reading is None or call.reading.record.hashes != hashes:
+            record = CallRecord(call.facts, call.end, tuple(call.turns), tuple(call.events), hashes)
+            call.reading = CallReading(record, self.prices)
+        return call.reading
 
     def _find(self, call_id: str, what: str) -> _Call | None:
+        """The call that more is about to be known of."""
         call = self._calls.get(call_id)
-        if call is None:
+        if call is not None:
+            call.reading = None
+        else:
             self._stray = f"{what[0].upper()}{what[1:]} came for call {call_id!r}, which was never begun; it was dropped."
         return call
 

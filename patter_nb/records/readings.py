@@ -104,7 +104,14 @@ class CallReading:
 
     def events(self, kind: str) -> list[EventFacts]:
         """The events of this kind."""
-        return [event for event in self.record.events if event.kind == kind]
+        return self._events.get(kind, [])
+
+    @cached_property
+    def _events(self) -> dict[str, list[EventFacts]]:
+        found: dict[str, list[EventFacts]] = {}
+        for event in self.record.events:
+            found.setdefault(event.kind, []).append(event)
+        return found
 
     def late(self, kind: str, turn: int) -> list[EventFacts]:
         """The events of this kind that belong to this turn."""

@@ -46,7 +46,10 @@ SPANS: tuple[SpanKind, ...] = tuple(
         ("endpointing", "endpointing", "speech_ended_at", "endpointed_at", "hangover_ms", "the silence granted to the caller"),
         ("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
         ("hooks", "hooks", "hooks_started_at", "hooks_ended_at", "hooks", "the text stages before the model"),
-        ("llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm", "the model until its first word"),
+        (
+            "llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm",
+            "the model until its first token",
+        ),
         (
             "first_sentence", "first sentence", "sentence_started_at", "sentence_ready_at", "aggressive_first_flush",
             "tokens until there was a piece to speak",
@@ -114,8 +117,9 @@ def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribut
         if isinstance(found, str):
             parts.append(SpanPart(kind, math.nan, (), found))
             continue
-        pieces = _common(left, found)
-        left = _without(left, found)
+        rest = _without(left, found)
+        pieces = _without(left, rest)
+        left = rest
         parts.append(SpanPart(kind, _length_ms(pieces), tuple(pieces)))
     return Attribution((gap[1] - gap[0]) * 1000, tuple(parts), _length_ms(left), tuple(left))
 
@@ -141,11 +145,6 @@ def _measured(kind: SpanKind, instants: Mapping[str, float]) -> list[Interval] |
         return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
     start, end = instants[kind.start], instants[kind.end]
     return [(start, end)] if start <= end else f"{kind.end} lies before {kind.start}"
-
-
-def _common(these: Sequence[Interval], those: Sequence[Interval]) -> list[Interval]:
-    """Where both are; `these` ascend and do not overlap."""
-    return _without(these, _without([(-math.inf, math.inf)], those))
 
 
 def _without(these: Sequence[Interval], those: Sequence[Interval]) -> list[Interval]:

@@ -82,7 +82,7 @@ class Store:
 
     def events(self) -> pd.DataFrame:
         """Every event that is stored."""
-        return tables.events_frame(self.readings())
+        return tables.events_frame(self.readings(turns=False))
 
     def revisions(self) -> pd.DataFrame:
         """Every revision of an agent that is stored, oldest first."""
@@ -90,15 +90,18 @@ class Store:
         with self._database.reading() as read:
             return tables.revisions_frame(rows.revision_facts(row) for row in read("revisions", "created_at"))
 
-    def readings(self) -> list[CallReading]:
-        """Every call that is stored, oldest first, read with the prices that are stored. `ConfigError` when it cannot be read."""
+    def readings(self, *, turns: bool = True) -> list[CallReading]:
+        """Every call that is stored, oldest first, read with the prices that are stored; `turns=False` leaves the turns out.
+
+        `ConfigError` when the store cannot be read.
+        """
         self._catch_up()
         with self._database.reading() as read:
             prices = PriceBook(rows.price_facts(row) for row in read("prices", "id"))
-            turns = _by_call(read("turns", "number"), rows.turn_facts)
+            closed = _by_call(read("turns", "number") if turns else [], rows.turn_facts)
             events = _by_call(read("events", "number"), rows.event_facts)
             calls = read("calls", "started_at")
-        return [CallReading(_record(row, turns, events), prices) for row in calls]
+        return [CallReading(_record(row, closed, events), prices) for row in calls]
 
     @property
     def hash_key(self) -> bytes | None:

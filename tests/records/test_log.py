@@ -97,6 +97,7 @@ def test_what_is_recorded_after_the_end_is_kept(
     log.begin(call())
     log.turn("call_1", turn(1, full))
     log.finish("call_1", duration_seconds=5.0, end_reason="done")
+    assert log.call_turns("call_1")["perceived_ms"].isna().all()
     log.event("call_1", 5.0, "perceived", {"turn": 1, "gap_ms": 1040.5})
     assert log.flush(10)
     assert log.call_turns("call_1")["perceived_ms"].tolist() == [1040.5]
