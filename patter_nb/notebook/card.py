@@ -5,11 +5,9 @@ Where a viewer strips styles and drawings (a notebook that is not trusted), its 
 
 from __future__ import annotations
 
-from html import escape
-
 from patter_nb.notebook.card_style import STYLE
 from patter_nb.notebook.conversation import conversation_html
-from patter_nb.notebook.picture import drawable, svg
+from patter_nb.notebook.picture import markup, svg
 from patter_nb.notebook.tables import (
     NO_COST,
     NOTHING_MEASURED,
@@ -45,10 +43,10 @@ def card_html(view: CallView) -> str:
 def _head(view: CallView) -> str:
     state = f'<span class="pnb-state pnb-{view.state}">{_STATES[view.state]}</span>'
     when = "" if view.started_at is None else f'<span class="pnb-when">{view.started_at:%Y-%m-%d %H:%M}</span>'
-    name = f'<span class="pnb-name">{_safe(words(view.agent))}</span>'
-    what = f"<span>{_safe(' · '.join(summary_parts(view)))}</span>"
-    error = f'<p class="pnb-error">{_safe(words(view.error))}</p>' if view.error else ""
-    notes = "".join(f'<p class="pnb-note">{_safe(words(note))}</p>' for note in view.notes)
+    name = f'<span class="pnb-name">{markup(words(view.agent))}</span>'
+    what = f"<span>{markup(' · '.join(summary_parts(view)))}</span>"
+    error = f'<p class="pnb-error">{markup(words(view.error))}</p>' if view.error else ""
+    notes = "".join(f'<p class="pnb-note">{markup(words(note))}</p>' for note in view.notes)
     return f'<div class="pnb-head">{name} {state} {what} {when}</div>{error}{notes}'
 
 
@@ -72,8 +70,8 @@ def _latency(view: CallView) -> str:
 
 def _latency_row(line: LatencyLine) -> str:
     strong = ' class="pnb-strong"' if line.column == "gap_ms" else ""
-    label = f'<th class="pnb-left">{_swatch(line.column)}{_safe(line.label)}</th>'
-    owner = f'<td class="pnb-left"><span class="pnb-muted">{_safe(line.owner)}</span></td>'
+    label = f'<th class="pnb-left">{_swatch(line.column)}{markup(line.label)}</th>'
+    owner = f'<td class="pnb-left"><span class="pnb-muted">{markup(line.owner)}</span></td>'
     numbers = "".join(f"<td>{text}</td>" for text in (*line.percentiles, str(line.n)))
     return f"<tr{strong}>{label}{owner}{numbers}</tr>"
 
@@ -92,16 +90,16 @@ def _cost(view: CallView) -> str:
         return f'<p class="pnb-cost pnb-muted">{NO_COST}</p>'
     body = "".join(_cost_row(line) for line in lines)
     head = '<thead><tr><th class="pnb-left"></th><th class="pnb-left">used</th><th>USD</th></tr></thead>'
-    reasons = "".join(f'<p class="pnb-note">{_safe(reason)}</p>' for reason in unknown_costs(view))
+    reasons = "".join(f'<p class="pnb-note">{markup(reason)}</p>' for reason in unknown_costs(view))
     table = f"<table><caption>Cost</caption>{head}<tbody>{body}</tbody></table>"
     return f'<div class="pnb-cost">{table}{reasons}{_cost_by_turn(view)}</div>'
 
 
 def _cost_row(line: CostLine) -> str:
-    provider = f'<br><span class="pnb-muted">{_safe(line.provider)}</span>' if line.provider else ""
-    used = f'<td class="pnb-wrap"><span class="pnb-muted">{_safe(line.used)}</span></td>'
+    provider = f'<br><span class="pnb-muted">{markup(line.provider)}</span>' if line.provider else ""
+    used = f'<td class="pnb-wrap"><span class="pnb-muted">{markup(line.used)}</span></td>'
     summed = ' class="pnb-sum"' if line.part == "total" else ""
-    return f'<tr{summed}><th class="pnb-left">{_safe(line.part)}{provider}</th>{used}<td>{usd_text(line.usd)}</td></tr>'
+    return f'<tr{summed}><th class="pnb-left">{markup(line.part)}{provider}</th>{used}<td>{usd_text(line.usd)}</td></tr>'
 
 
 def _cost_by_turn(view: CallView) -> str:
@@ -109,12 +107,8 @@ def _cost_by_turn(view: CallView) -> str:
     if not any(turn.usd["total"] for turn in turns):
         return ""
     parts = list(dict.fromkeys(part for turn in turns for part in turn.usd))
-    head = "".join(f"<th>{_safe(part)}</th>" for part in ("turn", *parts))
+    head = "".join(f"<th>{markup(part)}</th>" for part in ("turn", *parts))
     rows = "".join(
         f"<tr><td>{turn.turn}</td>{''.join(f'<td>{usd_text(turn.usd[part])}</td>' for part in parts)}</tr>" for turn in turns
     )
     return f"<details><summary>by turn</summary><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"
-
-
-def _safe(text: str) -> str:
-    return escape(drawable(text))

@@ -37,13 +37,15 @@ padding:0 8px;border:1px solid currentColor;border-radius:9px;font-size:11px;lin
 .pnb-card .pnb-cost{{flex:1 1 300px}}
 """
 
+# JupyterLab stripes tables and tightens their lines with rules of its own, which these have to outweigh.
 _TABLES = """
-.pnb-card table,.pnb-card tbody,.pnb-card thead,.pnb-card tr,.pnb-card tbody tr:nth-child(odd),.pnb-card tbody tr:hover
-{background:none;color:inherit}
+.pnb-card table thead,.pnb-card table tbody tr:nth-child(n),.pnb-card table tbody tr:nth-child(n):hover{
+background:none;color:inherit}
 .pnb-card table{width:100%;margin:0;border:none;border-collapse:collapse;table-layout:auto;font-size:12px;line-height:1.45}
 .pnb-card caption{padding:0 0 4px;caption-side:top;text-align:left;font-size:12px;font-weight:600;color:var(--pnb-ink)}
 .pnb-card table th,.pnb-card table td{padding:3px 0 3px 12px;border:none;text-align:right;vertical-align:baseline;font-weight:400;
 white-space:nowrap;max-width:none}
+.pnb-card table tr,.pnb-card table th,.pnb-card table td{line-height:inherit}
 .pnb-card table th:first-child,.pnb-card table td:first-child{padding-left:0}
 .pnb-card table thead th{color:var(--pnb-muted);font-size:11px;border-bottom:1px solid var(--pnb-line)}
 .pnb-card table .pnb-left{text-align:left}

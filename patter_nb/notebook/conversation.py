@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from html import escape
 
-from patter_nb.notebook.picture import drawable
+from patter_nb.notebook.picture import markup
 from patter_nb.notebook.view import CallView, Row, flag, ms_text, number, turn_rows, words
 from patter_nb.notebook.waterfall import gap_of
 
@@ -44,10 +43,10 @@ def _turn(row: Row) -> str:
     told = "" if math.isnan(gap) else f"{ms_text(gap)} ms"
     lines = []
     if kind == "caller" or words(row.get("caller_text")):
-        lines.append(("caller", _safe(words(row.get("caller_text"))) or _muted("(no words)"), ""))
+        lines.append(("caller", markup(words(row.get("caller_text"))) or _muted("(no words)"), ""))
     lines.append(('<span class="pnb-agent">agent</span>', _reply(row, kind), told))
     if words(row.get("overlap_text")):
-        lines.append(("caller", f"{_safe(words(row.get('overlap_text')))} {_mark('over the agent')}", ""))
+        lines.append(("caller", f"{markup(words(row.get('overlap_text')))} {_mark('over the agent')}", ""))
     return "".join(_line(label if index == 0 else "", *line, first=index == 0) for index, line in enumerate(lines))
 
 
@@ -66,8 +65,8 @@ def _reply(row: Row, kind: str) -> str:
     if words(row.get("tools")):
         marks.append(_mark(f"tools: {words(row.get('tools'))}"))
     if words(row.get("error")):
-        marks.append(f'<span class="pnb-error">{_safe(words(row.get("error")))}</span>')
-    said = [_safe(heard), f"<del>{_safe(unheard)}</del>" if unheard else ""]
+        marks.append(f'<span class="pnb-error">{markup(words(row.get("error")))}</span>')
+    said = [markup(heard), f"<del>{markup(unheard)}</del>" if unheard else ""]
     return " ".join(part for part in (*said, *marks) if part) or _muted("(no reply)")
 
 
@@ -79,12 +78,8 @@ def _new_revision(row: Row, before: float) -> str:
 
 
 def _mark(text: str, extra: str = "") -> str:
-    return f'<span class="pnb-mark {extra}">{_safe(text)}</span>'
+    return f'<span class="pnb-mark {extra}">{markup(text)}</span>'
 
 
 def _muted(text: str) -> str:
-    return f'<span class="pnb-muted">{_safe(text)}</span>'
-
-
-def _safe(text: str) -> str:
-    return escape(drawable(text))
+    return f'<span class="pnb-muted">{markup(text)}</span>'

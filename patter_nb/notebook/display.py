@@ -1,7 +1,7 @@
 """A call's card under the cell that started it, and what a call shows of itself anywhere else.
 
-A card is made in the running cell and filled in again later from any thread or task. It is drawn in a worker thread; what goes to
-the page goes from the kernel's loop, in the context of the cell that made the card, so that it cannot land under another one.
+A card is made in the running cell and filled in again later from any thread or task. It is drawn in a worker thread and goes to
+the page from the kernel's loop, addressed by its display id, so it cannot land under another cell.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ class CardHandle:
         """Show the card as it stands now, under the running cell."""
         self._loop = _kernel_loop()
         self._cell = _running_cell()
-        self._context = contextvars.copy_context()
         self._wanted: list[tuple[MakeView, _Shown]] = []
         self._drawing: asyncio.Task[None] | None = None
         self._place: Any = None
@@ -76,7 +75,9 @@ class CardHandle:
     def _want(self, make_view: MakeView, shown: _Shown) -> None:
         self._wanted.append((make_view, shown))
         if self._drawing is None or self._drawing.done():
-            self._drawing = asyncio.get_running_loop().create_task(self._draw(), name="call card", context=self._context.copy())
+            # An empty context: what is published then counts as output of the cell that runs now, if one does. Pages go by the
+            # display id whichever cell that is; what executes a notebook without a page listens to the running cell only.
+            self._drawing = asyncio.get_running_loop().create_task(self._draw(), name="call card", context=contextvars.Context())
 
     async def _draw(self) -> None:
         while self._wanted:

@@ -106,7 +106,7 @@ def svg(picture: Picture) -> str:
     """The picture as inline SVG, coloured by the CSS variables of `theme.css_variables`."""
     size = f'viewBox="0 0 {picture.width:g} {picture.height:g}" width="{picture.width:g}" height="{picture.height:g}"'
     body = "".join(_svg_shape(shape) for shape in picture.shapes)
-    return f'<svg {size} role="img" aria-label="{escape(picture.description)}">{body}</svg>'
+    return f'<svg {size} role="img" aria-label="{markup(picture.description)}">{body}</svg>'
 
 
 def _svg_shape(shape: Shape) -> str:
@@ -120,14 +120,19 @@ def _svg_shape(shape: Shape) -> str:
     anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
     weight = ";font-weight:600" if shape.bold else ""
     style = f"fill:{css_colour(shape.fill)};font-size:{shape.size:g}px{weight}"
-    words = escape(drawable(shape.text), quote=False)
-    return f'<text x="{shape.x:.1f}" y="{shape.y:.1f}"{anchor} style="{style}">{words}{_svg_title(shape.title)}</text>'
+    place = f'x="{shape.x:.1f}" y="{shape.y:.1f}"{anchor}'
+    return f'<text {place} style="{style}">{markup(shape.text)}{_svg_title(shape.title)}</text>'
 
 
 def _svg_title(title: str) -> str:
-    return f"<title>{escape(drawable(title), quote=False)}</title>" if title else ""
+    return f"<title>{markup(title)}</title>" if title else ""
 
 
 def drawable(text: str) -> str:
-    """The text without characters that markup forbids."""
+    """The text with a space for every character that markup forbids or nobody sees."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def markup(text: str) -> str:
+    """The text as HTML and SVG hold it, also between quotes."""
+    return escape(drawable(text))

@@ -148,7 +148,7 @@ def _used(rows: Sequence[Row]) -> str:
         ("output_tokens", lambda amount: f"{whole_text(amount)} out"),
     )
     amounts = ((_sum(rows, column), text) for column, text in units)
-    return ", ".join(text(amount) for amount, text in amounts if amount)
+    return ", ".join(text(amount).replace(" ", "\u00a0") for amount, text in amounts if amount)
 
 
 def _sum(rows: Sequence[Row], column: str) -> float:

@@ -1,8 +1,8 @@
 """Colours and fonts, decided once: for figures, for cards, for the light and the dark page.
 
-A colour is asked for by its role. Stage colours are the same on both pages: each is dark enough to stand on white and light
-enough to stand on the dark surface and to carry `on_bar` text. Neighbours on the way of a reply differ for readers with any of
-the three common colour deficiencies; stages of one service share its hue.
+A colour is asked for by its role. Stage colours are the same on both pages: each is dark enough to stand on white, light enough
+to stand on the dark surface, and carries its number in the colour of `label_role`. Neighbours on the way of a reply differ for
+readers with any of the three common colour deficiencies; stages of one service share its hue.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ CSS_FONTS = 'var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Robo
 
 STAGES: Mapping[str, str] = {
     "endpointing_ms": "#c98508",
-    "stt_final_ms": "#2f8fc4",
+    "stt_final_ms": "#2f86c8",
     "hooks_ms": "#8f9a2e",
-    "llm_first_token_ms": "#139a74",
-    "first_sentence_ms": "#4fa257",
-    "tts_first_byte_ms": "#b972c0",
-    "send_ms": "#6a86e0",
-    "leading_silence_ms": "#c77a9c",
-    "stall_ms": "#e0662f",
+    "llm_first_token_ms": "#1aa57a",
+    "first_sentence_ms": "#5aa34a",
+    "tts_first_byte_ms": "#cf6fae",
+    "send_ms": "#8a7cf0",
+    "leading_silence_ms": "#b98396",
+    "stall_ms": "#cf2e2e",
 }
 """By the span's column. The model's two stages are greens, the voice's two are pinks."""
 
 _OTHER_STAGE = "#8c8f94"
 """For a span that has no colour of its own."""
 
-_ANY_PAGE = {"on_bar": "#0b0f14", "unexplained": "#8c8f94"}
+_ANY_PAGE = {"on_bar": "#0b0f14", "on_stall": "#ffffff", "unexplained": "#8c8f94"}
 _LIGHT = {
     "surface": "#ffffff", "raised": "#f4f6f8", "line": "#dde2e8", "ink": "#1b1f24", "muted": "#57606a",
     "caller": "#8a94a0", "agent": "#2d3640", "accent": "#b3400e", "error": "#b42318", "good": "#1a7348",
@@ -45,6 +45,11 @@ _DARK = {
 def stage_role(column: str) -> str:
     """The role under which a span's colour is asked for."""
     return column.removesuffix("_ms")
+
+
+def label_role(column: str) -> str:
+    """The role of a number that stands on a span's bar."""
+    return "on_stall" if column == "stall_ms" else "on_bar"
 
 
 def palette(*, dark: bool) -> dict[str, str]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from patter_nb.audio.recording import Recording
-    from patter_nb.records.readings import TurnReading
+    from patter_nb.records.spans import Attribution
+    from patter_nb.turns.facts import TurnFacts
 
 State = Literal["running", "ended", "failed"]
 Row = Mapping[str, Any]
@@ -118,16 +119,15 @@ def speech_of(events: Iterable[Row]) -> tuple[Speech, ...]:
     return tuple(sorted(stretches, key=lambda speech: speech.started_at))
 
 
-def pieces_of(turns: Iterable[TurnReading]) -> dict[int, tuple[Piece, ...]]:
+def pieces_of(turns: Iterable[tuple[TurnFacts, Attribution]]) -> dict[int, tuple[Piece, ...]]:
     """Where the spans of each measured turn lie in its gap, in the order of time."""
-    return {turn.facts.turn: _pieces(turn) for turn in turns if not math.isnan(turn.attribution.gap_ms)}
+    return {facts.turn: _pieces(facts, gap) for facts, gap in turns if not math.isnan(gap.gap_ms)}
 
 
-def _pieces(turn: TurnReading) -> tuple[Piece, ...]:
-    gap = turn.attribution
+def _pieces(facts: TurnFacts, gap: Attribution) -> tuple[Piece, ...]:
     found = [(piece, part.kind.column) for part in gap.parts for piece in part.pieces]
     found += [(piece, "unexplained_ms") for piece in gap.unexplained_pieces]
-    zero = turn.facts.instants["speech_ended_at"]
+    zero = facts.instants["speech_ended_at"]
     return tuple(Piece(column, (start - zero) * 1000, (end - zero) * 1000) for (start, end), column in sorted(found))
 
 

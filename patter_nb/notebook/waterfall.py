@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from patter_nb.notebook.lanes import HEIGHT as LANES_HEIGHT
 from patter_nb.notebook.lanes import lane_shapes
 from patter_nb.notebook.picture import BOLD, Lines, Picture, Rect, Shape, Text, hatching, shorten, text_width
-from patter_nb.notebook.theme import stage_role
+from patter_nb.notebook.theme import label_role, stage_role
 from patter_nb.notebook.view import CallView, Piece, Row, caller_rows, flag, ms_text, number, words
 from patter_nb.records.spans import SPANS
 
@@ -39,6 +39,7 @@ class _Chart:
     """Where a millisecond lies, and what one turn's bar is made of."""
 
     view: CallView
+    width: float
     left: float
     pixels_per_ms: float
 
@@ -101,7 +102,7 @@ def _waterfall(view: CallView, rows: Sequence[Row], width: float) -> tuple[list[
     heading = f"Reply gap: the {len(shown)} slowest of {len(rows)} turns" if everyone else "Reply gap by turn"
     left = round(width * 0.29)
     longest = max([100.0, *(_length_ms(view, row) for row in shown)])
-    chart = _Chart(view, left, (width - _RIGHT_MARGIN - left) / longest)
+    chart = _Chart(view, width, left, (width - _RIGHT_MARGIN - left) / longest)
     bottom = HEAD_HEIGHT + ROW_HEIGHT * (len(shown) + everyone)
     shapes: list[Shape] = [Text(0, 11, heading, bold=True), *_axis(chart, longest, bottom)]
     if everyone:
@@ -138,7 +139,7 @@ def _row(chart: _Chart, row: Row, y: float) -> list[Shape]:
     ]
     gap = gap_of(row)
     if math.isnan(gap):
-        return [*shapes, Text(chart.left + 8, baseline, _why_no_gap(row), "muted")]
+        return [*shapes, *_no_bar(chart, row, y)]
     pieces = pieces_of_row(chart.view, row)
     for piece in pieces:
         shapes += _bar(chart, piece, y + (ROW_HEIGHT - BAR_HEIGHT) / 2)
@@ -146,10 +147,13 @@ def _row(chart: _Chart, row: Row, y: float) -> list[Shape]:
     return [*shapes, *_total(gap, chart.x(end) + 8, y, interrupted=flag(row.get("interrupted")))]
 
 
-def _why_no_gap(row: Row) -> str:
-    if words(row.get("error")):
-        return shorten(f"no reply: {words(row.get('error'))}", 520)
-    return "gap not measured" if words(row.get("heard_text")) else "no reply was heard"
+def _no_bar(chart: _Chart, row: Row, y: float) -> list[Shape]:
+    """In the place of a bar, why there is none."""
+    error = words(row.get("error"))
+    said = "gap not measured" if words(row.get("heard_text")) else "no reply was heard"
+    told = shorten(f"no reply: {error}", chart.width - chart.left - 8) if error else said
+    ground = Rect(chart.left + 4, y + 3, text_width(told) + 8, ROW_HEIGHT - 6, "surface")
+    return [ground, Text(chart.left + 8, y + ROW_HEIGHT / 2 + 4, told, "muted")]
 
 
 def _bar(chart: _Chart, piece: Piece, y: float) -> list[Shape]:
@@ -162,7 +166,7 @@ def _bar(chart: _Chart, piece: Piece, y: float) -> list[Shape]:
     shapes: list[Shape] = [Rect(x, y, width, BAR_HEIGHT, stage_role(piece.column), title=title)]
     label = ms_text(ms)
     if text_width(label, _SMALL) + 6 <= width:
-        shapes.append(Text(x + width / 2, y + BAR_HEIGHT / 2 + 4, label, "on_bar", _SMALL, "middle", title=title))
+        shapes.append(Text(x + width / 2, y + BAR_HEIGHT / 2 + 4, label, label_role(piece.column), _SMALL, "middle", title=title))
     return shapes
 
 

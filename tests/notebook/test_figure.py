@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from patter_nb.notebook.figure import DOTS_PER_PIXEL, MARGIN, call_figure, figure_png, figure_svg
+from patter_nb.notebook.theme import palette
+from patter_nb.notebook.view import CallView
+from patter_nb.notebook.waterfall import call_picture
+
+Make = Callable[..., CallView]
+EVERY_SCRIPT = "Hi 你好 مرحبا שלום नमस्ते こんにちは 🎉 $5 and $6 <b> \\alpha_{x}^2 % & \x07 é"
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("count", [0, 1, 6, 40])
+def test_a_figure_has_the_size_of_its_picture_and_the_ground_of_its_page(make_view: Make, count: int, dark: bool) -> None:
+    view = make_view(count)
+    image = imread(io.BytesIO(figure_png(call_figure(view, dark=dark))))
+    picture = call_picture(view)
+    assert image.shape[1] == pytest.approx((picture.width + 2 * MARGIN) * DOTS_PER_PIXEL, abs=1)
+    assert image.shape[0] == pytest.approx((picture.height + 2 * MARGIN) * DOTS_PER_PIXEL, abs=1)
+    ground = [int(palette(dark=dark)["surface"][at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    assert np.allclose(image[0, 0, :3], ground, atol=0.01)
+
+
+@pytest.mark.parametrize("changes", [{1: {"caller_text": EVERY_SCRIPT}}, {1: {"instants": {}}}], ids=["every script", "no gap"])
+def test_no_words_and_no_gap_make_matplotlib_complain(make_view: Make, changes: dict) -> None:  # type: ignore[type-arg]
+    figure = call_figure(make_view(2, changes=changes))
+    assert figure_png(figure).startswith(b"\x89PNG")
+    assert "svg" in ET.fromstring(figure_svg(figure)).tag
+
+
+def test_the_readers_own_settings_of_matplotlib_change_nothing(make_view: Make) -> None:
+    view = make_view(3)
+    plain = figure_png(call_figure(view))
+    theirs = {
+        "text.usetex": True, "text.color": "red", "font.family": "serif", "font.size": 40, "figure.autolayout": True,
+        "axes.facecolor": "red", "lines.linewidth": 9, "savefig.dpi": 30, "savefig.bbox": "tight",
+    }  # fmt: skip
+    with mpl.rc_context(theirs):
+        assert figure_png(call_figure(view)) == plain
+
+
+def test_threads_draw_at_once_what_one_draws_alone(make_view: Make) -> None:
+    views = [make_view(count) for count in (1, 3, 6, 2)]
+    alone = [figure_png(call_figure(view)) for view in views]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda view: figure_png(call_figure(view)), views)) == alone
+
+
+def test_a_notebook_shows_the_figure_without_pyplot(make_view: Make) -> None:
+    figure = call_figure(make_view(1))
+    data, metadata = figure._repr_mimebundle_()  # type: ignore[attr-defined]
+    assert data["image/png"] == figure_png(figure)
+    assert metadata["image/png"]["width"] == round(figure.get_figwidth() * 100)
+
+
+def test_drawing_loads_no_pyplot_and_showing_a_card_no_matplotlib() -> None:
+    code = """if True:
+        import runpy, sys
+        view = runpy.run_path(sys.argv[1])["fake_view"](3)
+        import patter_nb.notebook.display as display
+        display.mimebundle(view)
+        assert "matplotlib" not in sys.modules
+        from patter_nb.notebook.figure import call_figure, figure_png
+        figure_png(call_figure(view))
+        assert "matplotlib.pyplot" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code, str(Path(__file__).with_name("conftest.py"))], check=True, timeout=120)
+
+
+def test_modules_that_show_calls_import_neither_pandas_nor_matplotlib_nor_ipython() -> None:
+    code = """if True:
+        import sys
+        import patter_nb.notebook.display, patter_nb.notebook.figure
+        assert not {"pandas", "matplotlib", "IPython", "sqlalchemy"} & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
