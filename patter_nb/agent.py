@@ -107,6 +107,7 @@ class Agent:
             hangover_seconds=self.hangover_ms / 1000,
             barge_in_seconds=self.barge_in_threshold_ms / 1000 or None,
             max_duration_seconds=self.max_duration_seconds,
+            ends_turns=self.stt.ends_turns,
             fallback=default.fallback if self.llm_error_message is None else self.llm_error_message,
         )
 

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 async def _demo(folder: Path) -> int:
     from patter_nb.notebook.tables import text_summary
 
-    phone = Patter(store=folder / "calls.sqlite")
+    phone = Patter(store=folder / "calls.sqlite3")
     print("A caller and an agent talk on this machine, in real time, about a minute. Loading the models ...", flush=True)
     call = phone.test(demo_agent(phone), caller=list(CALLER))
     await _follow(call)
@@ -45,7 +45,7 @@ async def _demo(folder: Path) -> int:
     await asyncio.to_thread(figure.savefig, plot, dpi=150)
     phone.flush()
     print(text_summary(call.view()))
-    print(f"plot       {plot}\nrecording  {folder / 'recordings' / (call.id + '.wav')}\nstore      {folder / 'calls.sqlite'}")
+    print(f"plot       {plot}\nrecording  {folder / 'recordings' / (call.id + '.wav')}\nstore      {folder / 'calls.sqlite3'}")
     return 0
 
 

@@ -39,6 +39,9 @@ CLOUD = ("api_key", "backend_url", "rest_url", "mode")
 TEST_CALLER = "+15550000001"
 TEST_CALLEE = "+15550000002"
 
+LINGER_SECONDS = 60.0
+"""How long a test caller outstays the agent's own limit, so that the limit is what ends the call."""
+
 NEEDED = {
     "stt": "LocalSTT() listens on this machine without a key",
     "llm": "DemoBrain() answers from the prompt without a key",
@@ -242,13 +245,21 @@ class _TestCall:
     async def hold(self, call: Call) -> None:
         """Render the caller, hold the call, keep its recording."""
         lines = await render(self._script, synthetic=self._synthetic)
+        # Made in a thread: the first one of a process imports onnxruntime.
+        voice_model = await asyncio.to_thread(self._voice_model)
         agent = self._revision.agent
         if isinstance(agent.tts, Prewarms) and agent.greeting:
             await agent.tts.prepare(agent.greeting)
         simulated = SimulatedCaller(
-            lines, expects_greeting=bool(agent.greeting), noise=self._noise, seed=self._seed, caller=TEST_CALLER, callee=TEST_CALLEE
+            lines,
+            expects_greeting=bool(agent.greeting),
+            from_number=TEST_CALLER,
+            to_number=TEST_CALLEE,
+            noise=self._noise,
+            seed=self._seed,
+            max_seconds=agent.max_duration_seconds + LINGER_SECONDS,
         )
-        work = partial(hold_simulated_call, self._setup(call.id), simulated, call.attach)
+        work = partial(hold_simulated_call, self._setup(call.id, voice_model), simulated, call.attach)
         session: Session = await (work() if self._real else asyncio.to_thread(lambda: run_virtual(work())))
         recording = session.recording
         path = None if recording is None else await asyncio.to_thread(self._shelf.save, call.id, recording)
@@ -257,14 +268,14 @@ class _TestCall:
         self._log.finish(call.id, duration_seconds=session.duration_seconds, end_reason=session.end_reason, recording_path=path)
         call.finish(session.end_reason, recording)
 
-    def _setup(self, call_id: str) -> CallSetup:
+    def _setup(self, call_id: str, voice_model: VoiceModel) -> CallSetup:
         return CallSetup(
             call_id=call_id,
             live=Live(self._revision),
             connection=connection_pair()[0],
             codec=TwilioMediaCodec(),
             log=self._log,
-            voice_model=self._voice_model,
+            voice_model=voice_model,
             record=self._record,
             real_time=self._real,
             user_code=self._user_code,

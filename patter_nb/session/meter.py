@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from patter_nb.agent import Agent
+from patter_nb.providers.base import LLM, STT, TTS
 from patter_nb.records.prices import PriceBook
 from patter_nb.turns.events import UsageReported
-from patter_nb.turns.usage import Usage
+from patter_nb.turns.usage import Service, Usage
 
 
 class Meter:
@@ -17,7 +18,8 @@ class Meter:
     def __init__(self, agent: Agent, prices: PriceBook, report: Callable[[UsageReported], None]) -> None:
         self._prices = prices
         self._report = report
-        for service, provider in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
+        parts: tuple[tuple[Service, STT | LLM | TTS], ...] = (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts))
+        for service, provider in parts:
             if provider.price is not None:
                 prices.register(service, provider.provider, provider.model, provider.price)
 

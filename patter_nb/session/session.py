@@ -71,8 +71,8 @@ class CallSetup:
     connection: Connection
     codec: MediaCodec
     log: CallLog
-    voice_model: Callable[[], VoiceModel]
-    """Makes the call's own voice activity model."""
+    voice_model: VoiceModel
+    """The call's own voice activity model."""
     record: bool = True
     real_time: bool = True
     """False on a virtual-time loop, where nothing can stall."""
@@ -108,7 +108,7 @@ class Session:
         self._inbound = Inbound(
             audio=setup.codec.audio,
             clock=self._clock,
-            detector=VoiceDetector(setup.voice_model()),
+            detector=VoiceDetector(setup.voice_model),
             post=self._mailbox.put,
             stretch=self._caller_spoke,
             recorder=self._recorder,
@@ -157,8 +157,8 @@ class Session:
                 spawn(self._receive(), "receive"),
                 spawn(self._outbound.run(), "send"),
                 spawn(self._playout.run(), "playout"),
-                spawn(self._listening.run(), "listen"),
             ]
+            listening = spawn(self._listening.run(), "listen")
             if setup.real_time:
                 helpers.append(spawn(watch(self._clock, self._stalled), "watch"))
             try:
@@ -168,6 +168,8 @@ class Session:
                 await self._outbound.close()
                 for task in helpers:
                     task.cancel()
+                self._listening.finish()
+                await asyncio.wait((listening,))
         self._drain()
 
     def _make_pipeline(self, llm: LLMStream, tts: TTSStream) -> Pipeline:

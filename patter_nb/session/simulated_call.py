@@ -33,13 +33,22 @@ async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach:
 
 
 def _record_what_was_heard(setup: CallSetup, session: Session, report: FarEndReport) -> None:
-    """Give each turn the gap its caller measured with its own clock and its own ear."""
+    """Put beside the rows what the caller measured with its own clock and its own ear."""
+
+    def record(kind: str, data: dict[str, object]) -> None:
+        setup.log.event(setup.call_id, session.duration_seconds, kind, data)
+
     ends = {f.turn: f.instants["speech_ended_at"] for f in setup.log.facts(setup.call_id) if "speech_ended_at" in f.instants}
-    shift = report.zero - session.zero
+    shift = report.zero_loop_seconds - session.zero
     for exchange in report.exchanges:
-        if exchange.gap_seconds is None or not ends:
+        if exchange.barge_in_stop_seconds is not None:
+            record("barge_in_heard", {"line": exchange.line, "stop_seconds": exchange.barge_in_stop_seconds})
+        if exchange.gap_seconds is None or exchange.last_speech_at is None or not ends:
             continue
-        said = exchange.speech_ended_at + shift
+        said = exchange.last_speech_at + shift
         turn = min(ends, key=lambda number: abs(ends[number] - said))
         if abs(ends[turn] - said) <= MATCH_SECONDS:
-            setup.log.event(setup.call_id, session.duration_seconds, "perceived", {"turn": turn, "gap_ms": exchange.gap_seconds * 1000})
+            record("perceived", {"turn": turn, "gap_ms": exchange.gap_seconds * 1000})
+    for event in report.events:
+        record(f"far_end_{event.kind}", {"line": event.line, "at": event.at + shift})
+    record("far_end", {"late_seconds": report.late_seconds, "ended_by": report.ended_by, "frames": report.frames_sent})

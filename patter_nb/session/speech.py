@@ -50,10 +50,14 @@ class Speech:
         self._slots = asyncio.Semaphore(AHEAD)
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: dict[int, list[tuple[bytes, bool]]] = {}
+        self._sizes: dict[int, int] = {}
         self._open = 0
+        self._broken = False
 
     def say(self, text: str) -> None:
-        """Order the next segment."""
+        """Order the next segment; nothing once one has failed."""
+        if self._broken:
+            return
         segment = len(self._tasks)
         self._post(SegmentReady(self._reply, segment, text))
         work = guarded(self._synthesise(segment, text), lambda error: self._failed(segment, error), who=self._provider)
@@ -70,26 +74,26 @@ class Speech:
 
     async def _synthesise(self, segment: int, text: str) -> None:
         convert = Converter(*self._formats)
-        size = 0
         async with self._slots, closing(_timely(self._tts.speak(text), self._provider)) as events:
             if segment == 0:
                 self._stamp("tts_requested_at")
             async for event in events:
                 if isinstance(event, AudioChunk):
-                    if segment == 0 and not size:
+                    if segment == 0 and segment not in self._sizes:
                         self._stamp("tts_first_byte_at")
-                    audio = convert.feed(event.audio)
-                    size += len(audio)
-                    self._play(segment, audio, last=False)
+                    self._play(segment, convert.feed(event.audio), last=False)
                 elif isinstance(event, Alignment):
                     self._post(SegmentAligned(self._reply, segment, event.points))
                 else:
                     self._meter(event, self._reply)
-        audio = convert.flush()
-        self._post(SegmentSynthesized(self._reply, segment, self._formats[1].seconds(size + len(audio))))
-        self._play(segment, audio, last=True)
+        self._play(segment, convert.flush(), last=True)
+        self._post(SegmentSynthesized(self._reply, segment, self._seconds(segment)))
+
+    def _seconds(self, segment: int) -> float:
+        return self._formats[1].seconds(self._sizes.get(segment, 0))
 
     def _play(self, segment: int, audio: bytes, *, last: bool) -> None:
+        self._sizes[segment] = self._sizes.get(segment, 0) + len(audio)
         self._waiting.setdefault(segment, []).append((audio, last))
         while pieces := self._waiting.get(self._open):
             del self._waiting[self._open]
@@ -100,11 +104,11 @@ class Speech:
 
     def _failed(self, segment: int, error: str) -> None:
         """What was made of a failed segment is still played; nothing after it is."""
+        self._broken = True
         for task in self._tasks[segment + 1 :]:
             task.cancel()
-        if segment == self._open:
-            self._playout.append(self._reply, segment, b"", last=True)
-        self._post(ReplyFailed(self._reply, "tts", error))
+        self._play(segment, b"", last=True)
+        self._post(ReplyFailed(self._reply, "tts", error, segment, self._seconds(segment)))
 
     def _stamp(self, name: str) -> None:
         self._post(InstantRecorded(self._reply, name, self._now()))
