@@ -9,15 +9,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any
 
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.clock import VirtualTimeLoop, at_real_pace
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext
 from patter_nb.turns.usage import Price, Usage
-
-T = TypeVar("T")
 
 STOP_SECONDS = 1.0
 """How long closing an iterator may take, and how long a task may outlive what it worked for."""
@@ -107,8 +106,17 @@ def require_iterator(events: object, doing: str) -> AsyncIterator[Any]:
     return events
 
 
-async def close(events: Any, doing: str) -> None:
-    """Close an iterator that was not read to its end; it must stop soon."""
+async def stop_early(events: AsyncIterator[Any], doing: str, wanted: type | UnionType) -> None:
+    """Close an iterator at its first event of the wanted kind: it must stop soon, and then be over."""
+    async for event in events:
+        if isinstance(event, wanted):
+            break
+    await _close(events, doing)
+    rest = [event async for event in events]
+    require(not rest, f"{doing} yielded more after it was closed.")
+
+
+async def _close(events: Any, doing: str) -> None:
     closing = asyncio.ensure_future(events.aclose())
     _, late = await asyncio.wait({closing}, timeout=STOP_SECONDS)
     closing.cancel()

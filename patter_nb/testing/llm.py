@@ -10,12 +10,12 @@ from patter_nb.testing.harness import (
     Rule,
     call_context,
     check,
-    close,
     kind,
     require,
     require_context,
     require_iterator,
     require_usage,
+    stop_early,
 )
 from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Usage
@@ -92,11 +92,5 @@ def _is_object(text: str) -> bool:
 
 async def _stops(llm: LLM) -> None:
     async with require_context(llm.open(call_context())) as stream:
-        events = require_iterator(stream.reply(MESSAGES, ()), "reply()")
-        async for event in events:
-            if isinstance(event, TextDelta | ToolRequest):
-                break
-        await close(events, "reply()")
-        rest = [event async for event in events]
-        require(not rest, "reply() yielded more after it was closed.")
+        await stop_early(require_iterator(stream.reply(MESSAGES, ()), "reply()"), "reply()", TextDelta | ToolRequest)
     await _answers(llm)

@@ -14,12 +14,12 @@ from patter_nb.testing.harness import (
     Rule,
     call_context,
     check,
-    close,
     kind,
     require,
     require_context,
     require_iterator,
     require_usage,
+    stop_early,
 )
 from patter_nb.turns.usage import Usage
 
@@ -94,13 +94,7 @@ def _require_alignment(alignments: list[Alignment], text: str) -> None:
 
 async def _stops(tts: TTS, audio: AudioFormat) -> None:
     async with require_context(tts.open(call_context(), audio)) as stream:
-        events = require_iterator(stream.speak(LONG), "speak()")
-        async for event in events:
-            if isinstance(event, AudioChunk):
-                break
-        await close(events, "speak()")
-        rest = [event async for event in events]
-        require(not rest, "speak() yielded more after it was closed.")
+        await stop_early(require_iterator(stream.speak(LONG), "speak()"), "speak()", AudioChunk)
         await _spoken(tts, stream, audio, SHORT)
 
 

@@ -105,24 +105,6 @@ async def promised(self, messages, tools):
     return Model.reply(self, messages, tools)
 
 
-class Restless:
-    def __init__(self, events):
-        self.events = events
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        return await anext(self.events)
-
-    async def aclose(self):
-        pass
-
-
-def going_on(self, messages, tools):
-    return Restless(Model.reply(self, messages, tools))
-
-
 def asking(*requests):
     return model(yielding(*requests))
 
@@ -158,7 +140,6 @@ BROKEN = [
     (asking(ToolRequest("1", "look_up", "{name")), "reply() asked for a tool with '{name'; arguments are a JSON object."),
     (asking(ToolRequest("1", "look_up", "[]")), "reply() asked for a tool with '[]'; arguments are a JSON object."),
     (model(never_stopping), "reply() did not stop within 1 s of being closed."),
-    (model(going_on), "reply() yielded more after it was closed."),
     (model(never_answering), "answering came to no end within 20 s."),
     (model(bursting), "raised AttributeError ('tuple' object has no attribute 'append'); a failure raises ProviderError("),
     (model(failing_as_another), "answering raised a ProviderError of 'acme'; this provider's name is 'mine'."),
