@@ -15,10 +15,11 @@ from patter_nb.turns.usage import Price, Usage
 STOP_WORDS = frozenset(
     re.findall(
         r"\w+",
-        "a about am an and any are as at be bring by can could did do does for from get give go got has have hello help "
-        "hey hi how i if in is it know let like look make may me much many my need no not of ok okay on one or our out "
-        "please possible right say so some tell than thank thanks that the their them then there they this time to "
-        "until up us want was way we well what when where which who will with would yeah yes you your",
+        "a about alright am an and any are as at be bring by can cool could did do does fine for from get give go got "
+        "great has have hello help hey hi hm hmm hold how i if in is it know let like look make many may maybe me much "
+        "my need no nope not of oh ok okay on one or our out perfect please possible right say so some sure tell than "
+        "thank thanks that the their them then there they this time to uh um until up us wait want was way we well what "
+        "when where which who will with would yeah yep yes you your",
     )
 )
 SYNONYMS = (
@@ -31,24 +32,31 @@ _AMOUNT = (
     r"|ninety|hundred)\b"
 )
 CUES = (
-    (r"\bwhen\b|what time|\bhours\b|how late|how early", rf"{_AMOUNT}|noon|midnight|day\b|daily|\bp\.?m|\ba\.?m"),
-    (r"how much|price|cost|charge|\bfee", r"dollar|euro|pound|[$€£]|free|percent"),
-    (r"\bwhere\b|address|located|directions", r"street|avenue|road|floor|behind|next to|near|corner|opposite|downtown"),
-    (r"\bwho\b", r"(?<!^)\b[A-Z][a-z]+"),
-    (r"how (?:far|long)", r"minute|hour|mile|kilometer|block|walk|foot"),
-    (r"how many", _AMOUNT),
+    (r"\bwhen\b|what time|\bhours\b|how late|how early", rf"{_AMOUNT}|noon|midnight|day\b|daily|\bp\.?m|\ba\.?m", "open hours"),
+    (r"how much|price|cost|charge|\bfee", r"dollar|euro|pound|[$€£]|free|percent", "costs prices"),
+    (
+        r"\bwhere\b|address|located|directions",
+        r"(?i:street|avenue|road|floor|behind|next to|near|corner|opposite)",
+        "address located",
+    ),
+    (r"\bwho\b", r"(?<!^)\b[A-Z][a-z]+", ""),
+    (r"how (?:far|long)", r"minute|hour|mile|kilometer|block|walk|foot", ""),
+    (r"how many", _AMOUNT, ""),
 )
-"""What is asked, and what a fact that answers it looks like."""
+"""What is asked, what a fact that answers it looks like, and what is meant when nothing else is named ("Where are you?")."""
 _INSTRUCTION = re.compile(
     r"(?:be|answer|speak|talk|keep|never|always|do|don['’]t|ask|use|say|help|greet|respond|reply|try|avoid|offer|make|act|stay|tell"
     r"|you|your|if|when)\s|.*\b(?:callers?|users?|customers?) (?:ask|want|say|is|are)\b",
     re.IGNORECASE,
 )
+_OURS = re.compile(r"^your (?!name|job|task|goal|role|tone|style|answers|purpose|responses)", re.IGNORECASE)
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\bDr\.)(?<!\bSt\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!e\.g\.)\s+(?=[^a-z])|\s*\n[\s*•-]*"
 )
 _HELLO = re.compile(r"\W*(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", re.IGNORECASE)
-NOT_KNOWN = ("I'm sorry, I don't have that in my notes.", "I'm afraid my notes say nothing about that, either.")
+NOT_KNOWN = "I'm sorry, I don't have that in my notes."
+NOT_KNOWN_EITHER = "I'm afraid my notes say nothing about that, either."
+NOTHING_MORE = "That is all my notes say about it."
 PROGRAM = "I'm a demonstration program. I answer from a few notes."
 
 
@@ -110,27 +118,31 @@ def read_notes(prompt: str) -> Notes:
     for sentence in filter(None, (part.strip(" \t*•-") for part in _SENTENCE_END.split(prompt))):
         if (match := re.match(r"(?:you are|you're|your name is) (.+)", sentence, re.IGNORECASE)) and not persona:
             persona = f"I'm {match[1].rstrip('.!')}."
-        elif not _INSTRUCTION.match(sentence):
-            facts.append(sentence if sentence[-1] in ".!?" else f"{sentence}.")
+        elif (ours := _OURS.sub("Our ", sentence)) != sentence or not _INSTRUCTION.match(sentence):
+            facts.append(ours if ours[-1] in ".!?" else f"{ours}.")
     return Notes(persona, tuple(facts))
 
 
 def answer(messages: Sequence[Message]) -> str:
     """What the demo brain says next in this conversation."""
     notes = read_notes("\n".join(message.content for message in messages if message.role == "system"))
-    said = " ".join(message.content for message in messages if message.role == "assistant")
+    said = [message.content for message in messages if message.role == "assistant"]
     asked = [message.content for message in messages if message.role == "user"]
     if not asked:
         return _greeting(notes)
     before = asked[-2] if len(asked) > 1 else ""
     found: list[str] = []
     for question in _questions(asked[-1]):
-        fact = _best_fact(question, before, notes.facts, said)
+        fact = _best_fact(question, before, notes.facts, " ".join(said))
         if fact is not None and fact not in found:
             found.append(fact)
     if found:
-        return " ".join(_once_more(fact) if said.count(fact) == 1 else fact for fact in found[:2])
-    return _without_facts(asked[-1], notes, said)
+        return " ".join(_not_forever(fact, " ".join(said).count(fact)) for fact in found[:2])
+    return _without_facts(asked[-1], notes, said[-1] if said else "")
+
+
+def _not_forever(fact: str, times_said: int) -> str:
+    return fact if times_said == 0 else f"As I said: {fact}" if times_said < 3 else NOTHING_MORE
 
 
 def stems(text: str) -> set[str]:
@@ -153,38 +165,39 @@ def _questions(text: str) -> list[str]:
 
 
 def _best_fact(question: str, before: str, facts: Sequence[str], said: str) -> str | None:
-    """The fact that shares most with the question; None when none shares a word that means something."""
-    wanted = stems(question)
-    cues = [shape for cue, shape in CUES if re.search(cue, question, re.IGNORECASE)]
-    if not wanted and cues:
-        wanted = stems(before)  # "And how much is it?"
-    ranked = sorted(((_score(fact, wanted, cues, facts), -number) for number, fact in enumerate(facts)), reverse=True)
-    if not ranked or ranked[0][0] <= 0:
+    """The fact that shares most with the question, one not said yet if it comes close; None when none shares a word."""
+    cues = [(shape, meant) for cue, shape, meant in CUES if re.search(cue, question, re.IGNORECASE)]
+    shapes = [shape for shape, _ in cues]
+    if wanted := stems(question):
+        return _best(facts, wanted, shapes, facts, said)
+    # "And how much is it?" names nothing: what was named before is meant, as far as it fits, or the place itself.
+    fitting = [fact for fact in facts if any(re.search(shape, fact) for shape in shapes)]
+    meant = stems(" ".join(words for _, words in cues))
+    return _best(fitting, stems(before), shapes, facts, said) or _best(fitting, meant, shapes, facts, said)
+
+
+def _best(candidates: Sequence[str], wanted: set[str], shapes: Sequence[str], facts: Sequence[str], said: str) -> str | None:
+    scored = {fact: _score(fact, wanted, shapes, facts) for fact in candidates}
+    best = max(scored.values(), default=0.0)
+    if best <= 0:
         return None
-    for score, number in ranked:
-        if score >= 0.6 * ranked[0][0] and said.count(facts[-number]) < 1:
-            return facts[-number]
-    fact = facts[-ranked[0][1]]
-    return fact if said.count(fact) < 3 else None
+    close = sorted((fact for fact in scored if scored[fact] >= 0.6 * best), key=lambda fact: -scored[fact])
+    return next((fact for fact in close if fact not in said), close[0])
 
 
-def _score(fact: str, wanted: set[str], cues: Sequence[str], facts: Sequence[str]) -> float:
-    """Shared words, rare ones counting more; half a point for each cue that fits. 0 without a shared word."""
+def _score(fact: str, wanted: set[str], shapes: Sequence[str], facts: Sequence[str]) -> float:
+    """Shared words, rare ones counting more; half a point for each shape that fits. 0 without a shared word."""
     held = stems(fact)
     shared = sum(1.0 / sum(stem in stems(other) for other in facts) for stem in wanted & held)
     shared += sum(0.5 for group in SYNONYMS if wanted & group and held & group and not wanted & held & group)
-    return shared + sum(0.5 for shape in cues if re.search(shape, fact)) if shared else 0.0
-
-
-def _once_more(fact: str) -> str:
-    return f"As I said: {fact}"
+    return shared + sum(0.5 for shape in shapes if re.search(shape, fact)) if shared else 0.0
 
 
 def _greeting(notes: Notes) -> str:
     return " ".join(filter(None, ["Hello!", notes.persona, "How can I help?"]))
 
 
-def _without_facts(text: str, notes: Notes, said: str) -> str:
+def _without_facts(text: str, notes: Notes, last_said: str) -> str:
     """The fixed sentences."""
     lowered = text.lower()
     parts = []
@@ -203,4 +216,4 @@ def _without_facts(text: str, notes: Notes, said: str) -> str:
         return _greeting(notes)
     if not rest:
         return "What would you like to know?"
-    return NOT_KNOWN[said.count(NOT_KNOWN[0]) % 2]
+    return NOT_KNOWN_EITHER if last_said == NOT_KNOWN else NOT_KNOWN

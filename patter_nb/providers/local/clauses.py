@@ -29,7 +29,7 @@ class Piece:
 def pieces(text: str) -> list[Piece]:
     """The text in pieces, in order; none for a text without a letter or digit.
 
-    A piece ends where a clause or a sentence ends, and never holds two sentences unless the first is very short; the first piece is
+    A piece ends where a clause or a sentence ends, and holds two sentences only if the first is very short. The first piece is
     the first clause.
     """
     found: list[str] = []

@@ -7,7 +7,6 @@ import atexit
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -111,7 +110,7 @@ class WorkerProcess:
 
     def _settle(self, code: int) -> None:
         said = f" Its last words were: {self._last[-1].strip()!r}." if self._last else ""
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         message = f"The process of the on-device models ended unexpectedly ({how}); the next request starts it again.{said}"
         promises: list[Future[Any]] = [self.port, *self.loads.values()]
         for promise in promises:

@@ -116,7 +116,7 @@ def check_sums(path: Path) -> None:
             file = folder / pinned.name
             if _sha256(file, file.stat().st_mtime_ns) != pinned.sha256:
                 raise ConfigError(
-                    f"{str(file)!r} is not the file of {model.release} (its SHA-256 differs): remove it and install it again with "
+                    f"{str(file)!r} is not the file of {model.release} (its SHA-256 differs): remove it and reinstall with "
                     f"{_command()}"
                 )
 
@@ -141,7 +141,7 @@ def _wheel_folder(model: PinnedModel) -> Path | None:
 def _pinned_folder(model: PinnedModel, *, what: str) -> Path:
     folder = _wheel_folder(model)
     if folder is None:
-        raise MissingExtra(f"{what} needs the model of {model.release}, which is not installed: {_command()}, or give model_path.")
+        raise MissingExtra(f"{what} needs the model of {model.release}, which is missing: {_command()}, or give model_path.")
     for pinned in model.files:
         file = folder / pinned.name
         if not file.is_file() or file.stat().st_size != pinned.size:

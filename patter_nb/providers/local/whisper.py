@@ -1,8 +1,8 @@
 """Whisper on CTranslate2: samples in, words out. It runs in the worker.
 
 The encoder is given a window of `WINDOW_SECONDS` instead of the 30 s it was trained with, which takes a third of the time.
-Without time stamps in its output, Whisper fills what is left of a short window by saying the sentence again; asked for time stamps,
-it stops where the audio stops. On 60 recorded prompts over a µ-law line (mean 4 s, greedy) an 8 s window gave 3.3 % word errors
+Without time stamps in its output, Whisper fills what is left of a short window by saying the sentence again; asked for them, it
+stops where the audio stops. On 60 recorded prompts over a µ-law line (mean 4 s, greedy) an 8 s window gave 3.3 % word errors
 with time stamps and 15.3 % without; 30 s gave 3.8 % and 4.3 %.
 """
 
@@ -33,7 +33,7 @@ BEAMS = 3
 """Hypotheses kept: about 15 ms more than one, and 0.3 to 1.2 points fewer word errors."""
 NO_SPEECH = 0.6
 """From this probability of "no speech" on, the audio holds no words. Of 224 recorded prompts, half of them in 20 dB of white
-noise, the highest had 0.46; of 103 pieces of music (to 5 s), tones, keys, beeps, clicks, noise and silence the lowest had 0.69."""
+noise, the highest had 0.46; of 103 pieces of music (to 5 s), tones, beeps, clicks, noise and silence the lowest had 0.69."""
 QUIET_DBFS = -55.0
 """An utterance whose loudest 10 ms stay below this is not shown to the model."""
 LONGEST_SECONDS = 28.5

@@ -17,7 +17,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import process_time
@@ -41,6 +41,8 @@ NICENESS = 2
 """A step behind the parent, whose loop carries the audio; measured to cost no latency while a core is free."""
 GREETING_BYTES = 256
 """Largest frame before the secret was given."""
+GREETING_SECONDS = 5.0
+"""How long a connection may keep the secret to itself."""
 CHUNK_SECONDS = 0.2
 """Audio in one frame of an answer."""
 
@@ -49,17 +51,18 @@ Answer = AsyncIterator[Frame]
 
 
 class Models:
-    """The loaded models, each in the thread of its kind."""
+    """The loaded models, each in the thread of its kind. `makers`: what loads a path, by kind."""
 
-    def __init__(self) -> None:
-        self._threads = {kind: ThreadPoolExecutor(1, thread_name_prefix=kind) for kind in ("stt", "tts")}
+    def __init__(self, makers: Mapping[str, Callable[[Path], Any]]) -> None:
+        self._makers = makers
+        self._threads = {kind: ThreadPoolExecutor(1, thread_name_prefix=kind) for kind in makers}
         self._loads: dict[tuple[str, str], asyncio.Future[Any]] = {}
 
     async def get(self, kind: str, path: str) -> Any:
         """The model, loaded once; a load that failed is tried again."""
         loading = self._loads.get((kind, path))
         if loading is None or (loading.done() and loading.exception() is not None):
-            make = Whisper if kind == "stt" else Voice
+            make = self._makers[kind]
             loading = self._loads[kind, path] = asyncio.ensure_future(self.run(kind, lambda: make(Path(path))))
         return await asyncio.shield(loading)
 
@@ -82,6 +85,7 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        asyncio.get_running_loop().call_later(GREETING_SECONDS, self._expect_greeting)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the reason changes nothing)
         self._transport = None
@@ -130,6 +134,10 @@ class Peer(asyncio.Protocol):
     def _send(self, number: int, header: dict[str, Any], payload: bytes = b"") -> None:
         if self._transport is not None:
             self._transport.write(pack({"id": number, **header}, payload))
+
+    def _expect_greeting(self) -> None:
+        if not self._trusted:
+            self._close()
 
     def _close(self) -> None:
         if self._transport is not None:
@@ -189,10 +197,12 @@ class Orders:
 
     def follow(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read orders until the parent closes the pipe or is gone, then end this process, whatever it is doing."""
-        for line in self._orders:
-            kind, path = json.loads(line)["load"]
-            loop.call_soon_threadsafe(self._begin, kind, path)
-        os._exit(0)
+        try:
+            for line in self._orders:
+                kind, path = json.loads(line)["load"]
+                loop.call_soon_threadsafe(self._begin, kind, path)
+        finally:
+            os._exit(0)  # also when the parent died in the middle of a line
 
     def report(self, **facts: object) -> None:
         """Tell the parent."""
@@ -213,14 +223,18 @@ class Orders:
             self.report(loaded=[kind, path])
 
 
+async def listen(models: Models, secret: str) -> asyncio.Server:
+    """Take connections on a free loopback port."""
+    return await asyncio.get_running_loop().create_server(lambda: Peer(models, secret), "127.0.0.1", 0)
+
+
 async def serve(secret: str, orders: TextIO, reports: TextIO) -> None:
     """Listen on loopback and follow orders; returns only when the loop is stopped."""
-    models = Models()
+    models = Models({"stt": Whisper, "tts": Voice})
     desk = Orders(models, orders, reports)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Peer(models, secret), "127.0.0.1", 0)
+    server = await listen(models, secret)
     desk.report(port=server.sockets[0].getsockname()[1])
-    threading.Thread(target=desk.follow, args=(loop,), name="orders", daemon=True).start()
+    threading.Thread(target=desk.follow, args=(asyncio.get_running_loop(),), name="orders", daemon=True).start()
     await server.serve_forever()
 
 
