@@ -57,9 +57,15 @@ class Call:
         finally:
             if self.state == "running":
                 self.state = "ended"
-            self._done.set_result(None)
-        if self._card is not None:
-            await self._card.update(self.view)
+            try:
+                # Drawn before whoever awaits goes on, so that the card stands under the cell that awaited also where no page is open.
+                if self._card is not None:
+                    await guarded(self._card.update(self.view), self._undrawn, who="the card")
+            finally:
+                self._done.set_result(None)
+
+    def _undrawn(self, error: str) -> None:
+        self._log.event(self.id, self.duration_seconds, "card_not_drawn", {"error": error})
 
     def attach(self, session: Session) -> None:
         """The session that runs this call; may be called from another thread."""
