@@ -12,10 +12,10 @@ GROWTH = 4
 LONG_CHARACTERS = 60
 """A stretch without punctuation that is longer than this is cut before a conjunction."""
 
-_CUTS = re.compile(r"(?<=[,;:.!?])[\"')]*\s+")
+_CUTS = re.compile(r"(?<=[,;:.!?])\s+|(?<=[,;:.!?][\"')])\s+")
 _SENTENCE = re.compile(r"[.!?][\"')]*$")
 _CONJUNCTION = re.compile(r"\s+(?=(?:and|but|or|so|because|which|when|while|if|where|unless|until)\s)")
-_INITIAL = re.compile(r"(?:^|\W)[A-Za-z]\.$")
+_INITIAL = re.compile(r"(?:^|\s)[A-Za-z]\.$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def pieces(text: str) -> list[Piece]:
         spoken = sum(len(piece) for piece in found)
         room = max(GROWTH * spoken, FIRST_CHARACTERS)
         ended = _SENTENCE.search(current) is not None
-        if current and len(current) >= FIRST_CHARACTERS and (ended or len(current) + len(unit) > room):
+        if current and len(current) >= FIRST_CHARACTERS and (ended or len(current) + 1 + len(unit) > room):
             found.append(current)
             current = unit
         else:

@@ -102,6 +102,8 @@ class LocalSTTStream:
 
     def push(self, audio: bytes, at: float) -> None:
         """Keep audio whose last sample was heard at `at`. While nobody speaks, the last `LONGEST_SECONDS` are kept."""
+        if self._closed:
+            return
         self._audio += audio
         self._heard_until = at
         if len(self._audio) - self._claimed() > self._bytes(LONGEST_SECONDS):
@@ -118,9 +120,9 @@ class LocalSTTStream:
 
     def finalize(self) -> None:
         """Begin to transcribe all audio so far. Asked again without new audio, it changes nothing."""
+        if self._closed or (self._final is not None and self._final.size == len(self._audio)):
+            return
         if self._final is not None:
-            if self._final.size == len(self._audio):
-                return
             self._final.work.cancel()
         work = asyncio.create_task(self._transcribe(list(self._parts), bytes(self._audio)))
         work.add_done_callback(self._finished)
@@ -130,7 +132,7 @@ class LocalSTTStream:
         return self
 
     async def __anext__(self) -> STTEvent:
-        while not self._closed:
+        while self._events or not self._closed:
             if self._events:
                 return self._events.popleft()
             if self._final is not None and self._final.work.done():
@@ -140,7 +142,7 @@ class LocalSTTStream:
         raise StopAsyncIteration
 
     def close(self) -> None:
-        """End the iteration and drop what is not transcribed yet."""
+        """End the iteration, save for the usage of a final that was given; drop what is not transcribed yet."""
         self._closed = True
         for work in [*self._parts, *([self._final.work] if self._final else [])]:
             work.cancel()
