@@ -42,6 +42,8 @@ class Caller:
             self._voice(event.at)
             self.heed_voice(now)
             self._fall_silent(self._ear.voice, event.at, now)
+            if self._floor.policy.ends_turns == "session":
+                self._floor.commands.append(FinalizeTranscript())
 
     def turn_ended(self, event: ProviderTurnEnded, now: float) -> None:
         voice = self._ear.voice
@@ -49,15 +51,14 @@ class Caller:
         words = (event.text or "").strip()
         if words:
             turn = self._take(turn, part, words, now)
-        if turn is not self._floor.listening:
-            return  # said over the agent
-        turn.endpoint.grant(now)
-        if "vad_stopped_at" not in turn.instants:
-            turn.instants["speech_ended_at"] = event.at
-        if event.text is not None or turn.words:
-            self._ear.awaited = None
-        else:
-            self._ear.awaited = Stretch(turn, "caller", event.at, now)
+        if event.text is not None or (part == "caller" and turn.words):
+            self._ear.forget(turn)
+        elif self._ear.awaited is None:
+            self._ear.awaited = Stretch(turn, part, event.at, now)
+        if turn is self._floor.listening:
+            turn.endpoint.grant(now)
+            if "vad_stopped_at" not in turn.instants:
+                turn.instants["speech_ended_at"] = event.at
 
     def heed_voice(self, now: float) -> bool:
         """The rule of the voice over the agent; True when the floor changed hands."""
@@ -82,7 +83,7 @@ class Caller:
         return voice
 
     def _fall_silent(self, voice: Voice, at: float, now: float) -> tuple[Turn, Part]:
-        """The voice ended at `at`: settle whose it was, and ask for its words."""
+        """The voice ended at `at`: settle whose it was, and wait for its words."""
         turn, part = self._whose_voice(voice)
         self._ear.voice = None
         stretch = self._ear.awaited = Stretch(turn, part, at, now)
@@ -91,8 +92,6 @@ class Caller:
                 self._floor.overlap(turn, words)
         elif turn is not self._floor.speaking:
             self._grant_silence(stretch)
-        if self._floor.policy.ends_turns == "session":
-            self._floor.commands.append(FinalizeTranscript())
         return turn, part
 
     def _whose_voice(self, voice: Voice) -> tuple[Turn, Part]:

@@ -324,6 +324,7 @@ class TurnEngine:
 
     def _note_failure(self, turn: Turn, stage: str, error: str) -> None:
         self._floor.failures += 1
+        self._floor.number(turn)
         turn.error = turn.error or error
         number = turn.reply.number if turn.replies else 0
         self._floor.record("reply_failed", turn=turn.number, reply=number, stage=stage, error=error)

@@ -118,7 +118,7 @@ class Floor:
         turn.replies.append(reply)
         if turn.endpoint.reached_at is not None:
             turn.instants["endpointed_at"] = turn.endpoint.reached_at
-        self._number(turn)
+        self.number(turn)
         self.rows.register(turn, reply)
         self.history.place(turn)
         self.speaking = turn
@@ -126,7 +126,8 @@ class Floor:
             self.listening = None
         return reply
 
-    def _number(self, turn: Turn) -> None:
+    def number(self, turn: Turn) -> None:
+        """Give the turn its number; from now on it will have a row."""
         if turn.number == UNNUMBERED:
             self._turns += turn.kind != "greeting"
             turn.number = 0 if turn.kind == "greeting" else self._turns
@@ -205,7 +206,7 @@ class Floor:
         unanswered_since = None if turn.replies else turn.endpoint.deadline
         turn.hold_until = (now if unanswered_since is None else unanswered_since) + self.policy.final_timeout_seconds
         if not turn.blank:
-            self._number(turn)
+            self.number(turn)
         self.rows.hold(turn)
         self.write_rows(now)
 
@@ -237,7 +238,7 @@ class Floor:
             if turn.blank:
                 self._report_sound(turn)
             else:
-                self._number(turn)
+                self.number(turn)
                 self.ear.forget(turn)
                 self.commands.append(RecordTurn(turn.facts()))
 

@@ -60,13 +60,13 @@ class Segment:
         return whole_words(self.text, self._heard_characters())
 
     def _heard_characters(self) -> int:
+        heard_seconds = self.heard_seconds + TOLERANCE_SECONDS
         if self.points:
-            known = (characters for characters, at in self.points if at <= self.heard_seconds + TOLERANCE_SECONDS)
-            return max(known, default=0)
+            return max((characters for characters, at in self.points if at <= heard_seconds), default=0)
         if self.plays_seconds is None or not self.whole:
             # How long the text will sound is unknown, and so is what any part of the audio says.
             return 0
-        return int(len(self.text) * self.heard_seconds / self.plays_seconds)
+        return int(len(self.text) * heard_seconds / self.plays_seconds)
 
 
 def whole_words(text: str, characters: int) -> str:

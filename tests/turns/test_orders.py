@@ -1,0 +1,294 @@
+"""Orders from outside: say, inject, keys, transfer, hang up."""
+
+from __future__ import annotations
+
+import pytest
+
+from patter_nb.turns.commands import (
+    CancelReply,
+    ClearAudio,
+    EndCall,
+    RecordEvent,
+    RecordTurn,
+    SendDtmf,
+    StartReply,
+    TransferCall,
+)
+from patter_nb.turns.engine import TurnEngine
+from patter_nb.turns.events import (
+    CallAnswered,
+    CallerHungUp,
+    DtmfReceived,
+    DtmfRequested,
+    HangUpRequested,
+    InjectRequested,
+    LimitReached,
+    ReplyFailed,
+    SayRequested,
+    SpeechContinued,
+    SpeechStarted,
+    SpeechStopped,
+    TransferRequested,
+)
+from patter_nb.turns.messages import Message
+from patter_nb.turns.policy import TurnPolicy
+
+
+def speaking(call):
+    """Reply 1 is heard from 3.0 s on until 5.0 s."""
+    call.caller(1.0, 2.0, "when")
+    call.made(2.8, 1, "Dinner is served from six.")
+    call.heard(3.5, 1, 0.5)
+    return call
+
+
+def ends(call, reply, at):
+    """The reply is synthesised and heard to its end at `at`."""
+    call.made(at - 0.1, reply, "Said.", seconds=0.1)
+    return call.heard(at, reply, 0.1)
+
+
+# Say.
+
+
+def test_something_to_say_is_said_at_once_when_nobody_speaks(talk):
+    call = talk()
+    assert call.tell(1.0, SayRequested("Hello?")) == [StartReply(1, 1, "said", (), "Hello?")]
+    ends(call, 1, 2.0)
+    assert [(row.turn, row.kind, row.heard_text) for row in call.rows] == [(1, "said", "Said.")]
+
+
+def test_something_to_say_waits_for_the_present_reply(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, SayRequested("By the way.")) == []
+    commands = call.heard(5.0, 1, 2.0)
+    assert isinstance(commands[0], RecordTurn)
+    assert commands[1] == StartReply(2, 2, "said", (), "By the way.")
+
+
+def test_something_to_say_waits_for_the_caller_and_his_answer(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0), SayRequested("By the way."))
+    call.tell(2.2, SpeechStopped(2.0))
+    call.final(2.3, "when")
+    call.wait(2.4)
+    assert [order.kind for order in call.replies] == ["answer"]
+    ends(call, 1, 4.0)
+    assert [order.kind for order in call.replies] == ["answer", "said"]
+
+
+def test_something_to_say_is_said_after_a_sound_without_words(talk):
+    call = talk()
+    call.voice(1.0, 2.0)
+    call.tell(2.21, SayRequested("Hello?"))
+    call.final(2.3, "")
+    assert call.wait(2.4)[-1] == StartReply(1, 1, "said", (), "Hello?")
+
+
+def test_things_to_say_keep_their_order(talk):
+    call = talk()
+    call.tell(1.0, SayRequested("One."), SayRequested("Two."), SayRequested("Three."))
+    ends(call, 1, 2.0)
+    ends(call, 2, 3.0)
+    assert [order.text for order in call.replies] == ["One.", "Two.", "Three."]
+
+
+def test_something_urgent_to_say_cuts_the_agent_off(talk):
+    call = speaking(talk())
+    commands = call.tell(4.0, SayRequested("Fire!", interrupt=True))
+    assert commands[:3] == [
+        CancelReply(1, 0.5),
+        ClearAudio(),
+        RecordEvent("cut_off", {"turn": 1, "reply": 1, "reason": "say"}),
+    ]
+    assert commands[-1] == StartReply(2, 2, "said", (), "Fire!")
+    assert (call.rows[0].heard_text, call.rows[0].interrupted) == ("Dinner", False)
+
+
+def test_something_urgent_is_said_before_what_waits(talk):
+    call = speaking(talk())
+    call.tell(4.0, SayRequested("By the way."), SayRequested("Fire!", interrupt=True))
+    ends(call, 2, 5.0)
+    assert [order.text for order in call.replies] == [None, "Fire!", "By the way."]
+
+
+def test_an_answer_of_which_nothing_was_heard_is_given_after_something_urgent(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    assert call.tell(2.5, SayRequested("Fire!", interrupt=True)) == [
+        CancelReply(1, 0.0),
+        ClearAudio(),
+        StartReply(2, 2, "said", (), "Fire!"),
+    ]
+    commands = ends(call, 2, 4.0)
+    assert commands[-1] == StartReply(3, 1, "answer", (Message("assistant", "Said."), Message("user", "when")))
+    ends(call, 3, 5.0)
+    assert [(row.turn, row.kind, row.resumed, row.reply) for row in call.rows] == [(2, "said", 0, 2), (1, "caller", 0, 3)]
+
+
+def test_something_urgent_is_said_over_a_caller_who_may_then_interrupt_it(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0), SpeechContinued(2.0))
+    assert call.tell(2.0, SayRequested("Fire!", interrupt=True)) == [StartReply(1, 1, "said", (), "Fire!")]
+    call.made(2.1, 1, "Fire!")
+    assert call.heard(2.4, 1, 0.2)[:2] == [CancelReply(1, 0.2), ClearAudio()]
+    call.tell(3.2, SpeechStopped(3.0))
+    call.final(3.3, "as I was saying")
+    call.wait(4.0)
+    assert call.replies[-1].messages[-1] == Message("user", "as I was saying")
+    call.tell(5.0, CallerHungUp())
+    assert [(row.kind, row.turn, row.interrupted) for row in call.rows] == [("said", 1, True), ("caller", 2, False)]
+    assert call.rows[1].instants["speech_started_at"] == 1.0
+
+
+def test_a_caller_over_whom_something_urgent_is_said_is_answered_after_it(talk):
+    call = talk(barge_in_seconds=None)
+    call.tell(1.0, SpeechStarted(1.0), SpeechContinued(2.0))
+    call.tell(2.0, SayRequested("Fire!", interrupt=True))
+    call.made(2.1, 1, "Fire!")
+    call.heard(2.4, 1, 0.2)
+    call.final(2.5, "I would like")
+    call.tell(2.8, SpeechStopped(2.6))
+    call.final(2.9, "a table")
+    assert len(call.replies) == 1
+    call.heard(4.2, 1, 2.0)
+    assert call.replies[-1].messages[-1] == Message("user", "I would like a table")
+    assert call.events("overlap") == []
+
+
+def test_there_must_be_something_to_say(talk):
+    with pytest.raises(ValueError, match=r"SayRequested\.text is empty"):
+        talk().tell(1.0, SayRequested("  "))
+
+
+def test_orders_wait_for_the_answer_of_the_call():
+    engine = TurnEngine()
+    assert engine.receive(SayRequested("Hello?"), 0.0) == []
+    assert engine.receive(CallAnswered(), 1.0) == [StartReply(1, 1, "said", (), "Hello?")]
+
+
+def test_what_could_not_be_said_is_reported(talk):
+    call = speaking(talk())
+    call.tell(4.0, SayRequested("By the way."), TransferRequested("+1555"))
+    call.tell(4.1, LimitReached("money"))
+    call.tell(4.2, SayRequested("Wait!"))
+    assert [event["text"] for event in call.events("unsaid")] == ["By the way.", "Wait!"]
+    assert TransferCall("+1555") not in call.commands
+
+
+def test_what_could_not_be_said_before_the_caller_hung_up_is_reported(talk):
+    call = speaking(talk())
+    call.tell(4.0, SayRequested("By the way."), CallerHungUp())
+    assert call.events("unsaid") == [{"text": "By the way."}]
+    assert isinstance(call.commands[-1], EndCall)
+
+
+def test_nothing_interrupts_a_goodbye(talk):
+    call = talk()
+    call.tell(1.0, LimitReached("money"))
+    assert call.tell(2.0, SayRequested("Wait!", interrupt=True)) == [RecordEvent("unsaid", {"text": "Wait!"})]
+
+
+# Inject.
+
+
+def test_what_is_injected_is_part_of_the_conversation(talk):
+    call = talk()
+    assert call.tell(1.0, InjectRequested("The kitchen is closed.")) == []
+    call.caller(2.0, 3.0, "when is dinner")
+    assert call.replies[0].messages == (Message("system", "The kitchen is closed."), Message("user", "when is dinner"))
+
+
+def test_what_is_injected_may_ask_for_an_answer(talk):
+    call = talk()
+    note = Message("user", "The caller pressed 1.")
+    assert call.tell(1.0, InjectRequested(note.content, "user", reply=True)) == [StartReply(1, 1, "answer", (note,))]
+    ends(call, 1, 2.0)
+    assert [(row.kind, row.caller_text, row.heard_text) for row in call.rows] == [("said", "", "Said.")]
+
+
+def test_an_answer_asked_for_waits_until_the_agent_is_silent(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, InjectRequested("The kitchen is closed.", reply=True)) == []
+    call.heard(5.0, 1, 2.0)
+    assert call.replies[-1].messages[-1] == Message("system", "The kitchen is closed.")
+
+
+def test_the_answer_to_the_caller_also_answers_what_was_injected(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0), InjectRequested("The kitchen is closed.", reply=True))
+    call.tell(2.2, SpeechStopped(2.0))
+    call.final(2.3, "when is dinner")
+    call.wait(2.4)
+    ends(call, 1, 4.0)
+    assert len(call.replies) == 1
+
+
+def test_one_answer_serves_all_that_was_injected(talk):
+    call = speaking(talk())
+    call.tell(4.0, InjectRequested("One.", reply=True), InjectRequested("Two.", reply=True))
+    call.heard(5.0, 1, 2.0)
+    ends(call, 2, 6.0)
+    assert len(call.replies) == 2
+
+
+def test_an_injected_answer_that_fails_is_replaced_by_the_fallback_line(talk):
+    call = talk()
+    call.tell(1.0, InjectRequested("Say hello.", reply=True))
+    call.tell(1.5, ReplyFailed(1, "llm", "down"))
+    assert call.replies[-1].text == TurnPolicy().fallback
+
+
+def test_only_roles_of_the_conversation_can_be_injected(talk):
+    with pytest.raises(ValueError, match=r"InjectRequested\.role is 'robot'; give one of system, user, assistant, tool"):
+        talk().tell(1.0, InjectRequested("Hi.", "robot"))
+
+
+# Keys, transfer, hang up.
+
+
+def test_keys_are_reported_and_pressed(talk):
+    call = talk()
+    assert call.tell(1.0, DtmfReceived("5")) == [RecordEvent("dtmf_received", {"digit": "5"})]
+    assert call.tell(2.0, DtmfRequested("12#")) == [SendDtmf("12#"), RecordEvent("dtmf_sent", {"digits": "12#"})]
+
+
+def test_a_transfer_waits_until_what_is_being_said_was_heard(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, TransferRequested("+1555")) == []
+    assert call.heard(5.0, 1, 2.0)[-1] == TransferCall("+1555")
+
+
+def test_a_transfer_does_not_wait_for_the_caller(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0))
+    assert call.tell(1.5, TransferRequested("+1555")) == [TransferCall("+1555")]
+
+
+def test_a_hang_up_waits_until_what_is_being_said_was_heard(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, HangUpRequested("the caller was served")) == []
+    assert call.heard(5.0, 1, 2.0)[-1] == EndCall("the caller was served")
+
+
+def test_a_hang_up_may_have_last_words(talk):
+    call = speaking(talk())
+    call.tell(4.0, HangUpRequested("served", "Goodbye!"))
+    assert call.heard(5.0, 1, 2.0)[-1] == StartReply(2, 2, "goodbye", (), "Goodbye!")
+    assert not call.engine.ended
+    assert ends(call, 2, 6.0)[-1] == EndCall("served")
+    assert [(row.turn, row.kind) for row in call.rows] == [(1, "caller"), (2, "goodbye")]
+
+
+def test_a_hang_up_comes_before_the_answer_to_a_caller_who_interrupts(talk):
+    call = speaking(talk())
+    call.tell(4.0, HangUpRequested("served", "Goodbye!"))
+    call.tell(4.4, SpeechStarted(4.1), SpeechContinued(4.4))
+    assert call.replies[-1].kind == "goodbye"
+
+
+def test_what_was_to_be_said_before_a_hang_up_is_said(talk):
+    call = talk()
+    call.tell(1.0, SayRequested("Wait."), HangUpRequested("served", "Goodbye!"))
+    ends(call, 1, 2.0)
+    assert [order.text for order in call.replies] == ["Wait.", "Goodbye!"]
