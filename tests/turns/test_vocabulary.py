@@ -1,0 +1,122 @@
+"""The whole vocabulary of events and commands, spoken once by a scripted session."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from typing import get_args
+
+import pytest
+
+from patter_nb.turns import commands, events
+from patter_nb.turns.commands import Command
+from patter_nb.turns.engine import TurnEngine
+from patter_nb.turns.events import (
+    AudioHeard,
+    CallAnswered,
+    CallerHungUp,
+    DtmfReceived,
+    DtmfRequested,
+    Event,
+    FinalReceived,
+    HangUpRequested,
+    InjectRequested,
+    InstantRecorded,
+    InterimReceived,
+    LimitReached,
+    ProviderReplyStarted,
+    ProviderTurnEnded,
+    ProviderTurnStarted,
+    ReplyFailed,
+    ReplyGenerated,
+    ReplyStarted,
+    SayRequested,
+    SegmentAligned,
+    SegmentReady,
+    SegmentSynthesized,
+    SpeechContinued,
+    SpeechStarted,
+    SpeechStopped,
+    ToolCalled,
+    ToolReturned,
+    TranscriptionFailed,
+    TransferRequested,
+    UsageReported,
+)
+from patter_nb.turns.script import play
+from patter_nb.turns.usage import Usage
+
+SESSION = [
+    (0.0, CallAnswered("Hi!")),
+    (0.1, ReplyStarted(1, 1)),
+    (0.1, SegmentReady(1, 0, "Hi!")),
+    (0.1, ReplyGenerated(1)),
+    (0.2, SegmentAligned(1, 0, ((3, 0.5),))),
+    (0.2, SegmentSynthesized(1, 0, 0.5)),
+    (0.3, InstantRecorded(1, "played_at", 0.3)),
+    (0.8, AudioHeard(1, 0, 0.5, 0.8)),
+    (1.0, SpeechStarted(1.0)),
+    (1.1, SpeechContinued(1.1)),
+    (1.1, InterimReceived("book")),
+    (2.0, SpeechStopped(1.8)),
+    (2.0, UsageReported(Usage("stt", "p", "m", 0.8))),
+    (2.1, FinalReceived("book a table")),
+    (2.5, ToolCalled(2, "t", "book", "{}", "One moment.")),
+    (2.6, ReplyGenerated(2)),
+    (4.0, ToolReturned(2, "t", "table 4")),
+    (4.1, SegmentReady(2, 0, "Table four.")),
+    (4.1, SegmentSynthesized(2, 0, 1.0)),
+    (4.4, AudioHeard(2, 0, 0.2, 4.4)),
+    (4.5, DtmfReceived("1")),
+    (4.5, DtmfRequested("2")),
+    (4.5, TransferRequested("+1555")),
+    (4.9, ProviderTurnStarted(4.8)),
+    (5.5, ProviderTurnEnded(5.4, "thanks")),
+    (5.6, ProviderReplyStarted("resp")),
+    (5.7, ReplyFailed(4, "llm", "down")),
+    (5.8, TranscriptionFailed("down")),
+    (5.9, InjectRequested("Be brief.")),
+    (6.0, SayRequested("Still there?", interrupt=True)),
+    (6.1, HangUpRequested("served")),
+    (6.2, LimitReached("money")),
+    (6.3, CallerHungUp()),
+]
+
+
+def test_every_event_is_understood_and_every_command_given():
+    assert {type(event) for _, event in SESSION} == set(get_args(Event))
+    assert {type(command) for _, command in play(SESSION)} == set(get_args(Command))
+
+
+def test_the_session_ends_with_the_last_command():
+    assert type(play(SESSION)[-1][1]).__name__ == "EndCall"
+
+
+@pytest.mark.parametrize("event", [event for _, event in SESSION], ids=lambda event: type(event).__name__)
+def test_any_event_may_be_the_first_one_of_a_call(event):
+    engine = TurnEngine()
+    engine.receive(event, 1.0)
+    engine.receive(CallAnswered("Hi!"), 2.0)
+    engine.receive(CallerHungUp(), 3.0)
+    assert engine.ended
+
+
+def test_whatever_is_told_before_the_answer_the_line_is_still_ringing():
+    engine = TurnEngine()
+    for now, event in SESSION[8:-1]:
+        engine.receive(event, now)
+    assert engine.next_timer() is None
+
+
+@pytest.mark.parametrize("kind", [*get_args(Event), *get_args(Command)], ids=lambda kind: kind.__name__)
+def test_words_of_the_vocabulary_are_frozen_and_say_what_they_mean(kind):
+    assert kind.__doc__
+    assert not kind.__doc__.startswith(kind.__name__)
+    if names := [field.name for field in fields(kind)]:
+        with pytest.raises(FrozenInstanceError):
+            setattr(object.__new__(kind), names[0], None)
+
+
+def test_nothing_is_left_out_of_the_vocabulary():
+    for module, union in ((events, Event), (commands, Command)):
+        defined = {each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__}
+        assert defined == set(get_args(union))
