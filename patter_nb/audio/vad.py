@@ -173,7 +173,7 @@ class VoiceDetector:
 
     "started": at the first block of speech. "continued": at the end of each further voiced window. "stopped": at the end of the
     last block of speech, said when `bridge_seconds` have passed without any; shorter silences belong to the speech. In quiet
-    the stop is said about 140 ms after the speech ended; the instant it names does not include that.
+    the stop is said about 150 ms after the speech ended; the instant it names does not include that.
 
     The defaults were chosen on 191 prompts of telephone speech, in quiet and with white noise, 5 minutes of music on hold,
     beeps, ringing and dialling tones. 0.4 and 0.2 instead of the usual 0.5 and 0.35: of 382 noisy prompts (20 and 10 dB) 15

@@ -82,6 +82,7 @@ def test_loud_speech_with_noise_is_clipped_and_does_not_wrap():
     assert (np.sign(noisy[peaks]) == np.sign(loud[peaks])).all()
 
 
-def test_a_rate_too_low_for_the_band_is_refused():
-    with pytest.raises(ConfigError, match="hz must be at least 7200"):
-        telephone_band(np.zeros(10, np.int16), 6000)
+@pytest.mark.parametrize("hz", [4000, 6800, 7100])
+def test_a_rate_too_low_for_the_band_is_refused(hz):
+    with pytest.raises(ConfigError, match=f"hz must be at least 7200 to hold a telephone's band, not {hz}"):
+        telephone_band(np.zeros(10, np.int16), hz)

@@ -59,12 +59,18 @@ def test_speech_from_the_very_first_sample_is_not_taken_for_noise():
     assert speech == [False] * 8 + [True] * 12
 
 
-@pytest.mark.parametrize(("closure", "start"), [(0.03, 4000), (0.05, 4960)])
+@pytest.mark.parametrize(("closure", "start"), [(0.03, 4000), (0.04, 4880), (0.05, 4960)])
 def test_a_stop_consonants_closure_is_bridged_and_a_longer_silence_is_not(closure, start):
     silence = np.zeros(round(closure * HZ), np.int16)
     samples = np.concatenate((np.zeros(4000, np.int16), square(4000, 560), silence, square(4000, 2400)))
     edges, _ = hear(samples, range(20, 27))
     assert edges.start(20 * WINDOW, 0) == start
+
+
+def test_a_pause_after_the_first_voiced_window_does_not_move_the_start():
+    samples = np.concatenate((np.zeros(4096, np.int16), square(4000, 160), np.zeros(400, np.int16), square(4000, 1200)))
+    edges, _ = hear(samples, range(16, 23))
+    assert edges.start(16 * WINDOW, 0) == 4080
 
 
 def test_the_end_is_the_last_loud_block_although_the_model_hangs_on():

@@ -82,6 +82,12 @@ def test_the_finder_says_once_what_the_whole_says(seed, data):
     assert finder.found
 
 
+def test_the_finders_blocks_begin_at_the_streams_first_sample():
+    click = silence(0.1)
+    click[159] = 20000
+    assert AudibleFinder(8000).feed(click) == 0.01
+
+
 def test_a_finder_that_hears_nothing_says_nothing():
     finder = AudibleFinder(8000)
     assert [finder.feed(silence(0.02)) for _ in range(20)] == [None] * 20

