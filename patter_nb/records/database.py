@@ -204,7 +204,6 @@ def _make_engine(url: URL | None, path: Path | None) -> Engine:
 
 
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # the driver begins no transaction by itself; _on_begin does
     with contextlib.suppress(sqlite3.Error):  # what is no database says so when it is used
         connection.execute("PRAGMA synchronous=NORMAL")  # with WAL only a power cut can take the last rows
 

@@ -143,7 +143,7 @@ class TurnReading:
 
     @cached_property
     def perceived_ms(self) -> float:
-        """The gap as the far end measured it; NaN when it did not."""
+        """The gap as the far end measured it, the last time it told; NaN when it did not."""
         seen = self.call.late(PERCEIVED, self.facts.turn)
         value = seen[-1].data.get("gap_ms") if seen else None
         return math.nan if value is None else float(value)

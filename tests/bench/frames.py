@@ -1,4 +1,7 @@
-"""How long it takes to record 1,000 calls and to make frames of them: `python tests/bench/frames.py [calls] [turns]`. Figures only."""
+"""How long it takes to record 1,000 calls and to make frames of them. Figures only.
+
+`python tests/bench/frames.py [calls] [turns]`
+"""
 
 from __future__ import annotations
 

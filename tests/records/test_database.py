@@ -71,6 +71,17 @@ def test_readers_do_not_wait_for_a_writer_and_writers_wait_for_each_other(databa
             assert read("events", "number")[0]["kind"] == "note"
 
 
+def test_a_writer_says_at_once_that_it_will_write(database: Database, path: Path) -> None:
+    """Else two that read first and write then could both be refused, however long they may wait."""
+    database.write([(Write("events", EVENT),)], again=False)
+    other = sqlite3.connect(path, timeout=0)
+    writing = database.engine.connect().execution_options(writes=True)
+    with writing, writing.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("begin immediate")
+    other.execute("begin immediate")
+    other.close()
+
+
 def test_a_database_of_a_later_version_is_neither_read_nor_written(database: Database, path: Path) -> None:
     database.write([(Write("events", EVENT),)], again=False)
     with database.engine.begin() as connection:

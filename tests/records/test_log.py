@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -55,6 +56,8 @@ def test_a_price_is_stored_with_the_usage_that_names_it_and_stays_with_it(store:
     price_id = log.prices.register("llm", "acme", "m", Price(usd_per_1m_output_tokens=10))
     log.begin(call())
     log.turn("call_1", turn(1, usage=(Usage("llm", "acme", "m", output_tokens=1000, price_id=price_id),)))
+    assert log.flush(10)
+    assert store.turns()["llm_usd"].tolist() == pytest.approx([0.01])
     late = Usage("llm", "acme", "m", output_tokens=500, price_id=price_id)
     log.event("call_1", 9.0, "late_usage", {"usage": late, "turn": 1})
     whole = log.prices.register("tts", "acme", "v", Price(usd_per_1k_characters=1))
@@ -89,6 +92,18 @@ def test_what_comes_for_no_call_is_told_and_raises_nothing(call: Call, turn: Tur
 def test_reading_a_call_of_another_object_is_an_error() -> None:
     with pytest.raises(ConfigError, match="call_id is 'other', which is not a call of this Patter object"):
         CallLog(None).call_turns("other")
+
+
+def test_what_is_recorded_after_a_look_is_in_the_next_look(call: Call, turn: Turn, full: dict[str, float]) -> None:
+    log = CallLog(None)
+    log.begin(call())
+    assert log.row("call_1")["end_reason"] is None
+    log.turn("call_1", turn(1, full))
+    assert log.call_turns("call_1")["perceived_ms"].isna().tolist() == [True]
+    log.event("call_1", 5.0, "perceived", {"turn": 1, "gap_ms": 1040.5})
+    assert log.call_turns("call_1")["perceived_ms"].tolist() == [1040.5]
+    log.finish("call_1", duration_seconds=5.0, end_reason="done")
+    assert log.row("call_1")["end_reason"] == "done"
 
 
 def test_what_is_recorded_after_the_end_is_kept(
@@ -146,11 +161,9 @@ def test_reading_while_two_threads_record_sees_whole_turns(call: Call, turn: Tur
 
 
 def test_recording_loads_neither_pandas_nor_sqlalchemy_into_the_thread_of_the_call() -> None:
-    import subprocess
-
     code = (
         "import sys; from patter_nb.records.log import CallLog; from patter_nb.records.store import Store; "
         "from patter_nb.records import tables; CallLog(Store('x.db')); CallLog(None); "
-        "assert not {'pandas', 'sqlalchemy', 'numpy'} & set(sys.modules)"
+        "assert not {'pandas', 'sqlalchemy', 'matplotlib'} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -26,6 +26,7 @@ def row(model: str, day: str, usd_per_audio_minute: float = 1.0) -> PriceRow:
         ([("nova", "2026-01-01"), ("nova-3", "2026-01-01")], "nova-3-medical", "acme/nova-3/stt@2026-01-01"),
         ([("nova", "2026-01-01"), ("nova-3", "2026-01-01")], "nova-30", "acme/nova/stt@2026-01-01"),
         ([("nova", "2026-01-01")], "novation", None),
+        ([("nova", "2026-06-01"), ("nova-3", "2026-01-01")], "nova-3", "acme/nova-3/stt@2026-01-01"),
         ([("", "2026-01-01"), ("nova", "2026-01-01")], "whisper", "acme//stt@2026-01-01"),
         ([("nova", "2026-01-01"), ("nova", "2026-06-01")], "nova", "acme/nova/stt@2026-06-01"),
         ([("nova", "2026-01-01"), ("nova", "2026-08-01")], "nova", "acme/nova/stt@2026-01-01"),

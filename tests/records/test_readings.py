@@ -46,6 +46,7 @@ def test_in_virtual_time_there_is_no_figure_for_stalls(
         ((EventFacts(9.0, PERCEIVED, {"turn": 1, "gap_ms": 1040.0}),), 1040.0),
         ((EventFacts(9.0, PERCEIVED, {"gap_ms": 1041.0}, turn=1),), 1041.0),
         ((EventFacts(9.0, PERCEIVED, {"turn": 2, "gap_ms": 1.0}),), math.nan),
+        (tuple(EventFacts(9.0, PERCEIVED, {"turn": 1, "gap_ms": ms}) for ms in (1.0, 2.0)), 2.0),
         ((EventFacts(9.0, PERCEIVED, {"turn": 1, "gap_ms": None}),), math.nan),
         ((), math.nan),
     ],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,9 +69,24 @@ def test_a_call_comes_back_as_it_was_and_ended(call: Callable[..., CallFacts]) -
     facts, end = call(stand_in=("stt", "tts"), started_at=NOW), CallEnd(12.5, "caller_hung_up", "no voice", "recordings/x.wav")
     row = call_row(facts, "phone_1")
     assert set(row) <= columns("calls")
+    assert row["phone_id"] == "phone_1"
     assert call_facts({**dict.fromkeys(columns("calls")), **row}) == (facts, None)
     ended = {**dict.fromkeys(columns("calls")), **row, **end_row(end), "started_at": row["started_at"].replace(tzinfo=None)}
     assert call_facts(ended) == (facts, end)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs tzset")
+def test_a_time_without_a_zone_in_the_store_is_utc_wherever_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[..., CallFacts]
+) -> None:
+    row = {**dict.fromkeys(columns("calls")), **call_row(call(), "phone_1"), "started_at": datetime(2026, 7, 20, 18, 30)}
+    try:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert call_facts(row)[0].started_at == datetime(2026, 7, 20, 18, 30, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_events_revisions_and_prices_come_back_as_they_were() -> None:

@@ -23,6 +23,7 @@ class Shelf:
         self.tries = 0
         self.closed = threading.Event()
         self.never: set[int] = set()
+        self.answers_lost = 0
         self.gate = threading.Event()
         self.gate.set()
 
@@ -36,6 +37,9 @@ class Shelf:
             raise Rejected(f"row {min(bad)} is too long")
         self.batches.append(len(jobs))
         self.rows += [n for n in numbers if not (again and n in self.rows)]
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise Unavailable("server gone")
 
 
 def job(*numbers: int) -> Job:
@@ -93,6 +97,24 @@ def test_while_nothing_can_be_written_rows_wait_and_then_arrive_in_order(shelf: 
     assert writer.flush(10)
     assert writer.problem is None
     assert shelf.rows == [0, 1, 101, 2, 102, 3, 103, 4, 104, 5, 105]
+
+
+def test_a_write_whose_answer_was_lost_is_not_done_twice(shelf: Shelf, writer: Writer) -> None:
+    shelf.answers_lost = 2
+    for n in range(5):
+        writer.put(job(n))
+    assert writer.flush(10)
+    assert shelf.rows == list(range(5))
+
+
+def test_a_flush_does_not_wait_for_the_next_try(shelf: Shelf, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WAIT_SECONDS", 1000.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT_SECONDS", 1000.0)
+    shelf.closed.set()
+    writer.put(job(1))
+    assert not writer.flush(0.05)
+    shelf.closed.clear()
+    assert writer.flush(10)
 
 
 def test_a_failing_store_is_not_asked_without_pause(shelf: Shelf, writer: Writer) -> None:
@@ -178,7 +200,8 @@ def test_a_writer_that_nobody_holds_is_collected(shelf: Shelf) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_starts_empty_and_the_parent_writes_what_it_holds(shelf: Shelf, in_child: Callable[..., int]) -> None:
-    writer = Writer(shelf.write, "the shelf", lambda: None)
+    told: list[str] = []
+    writer = Writer(shelf.write, "the shelf", lambda: told.append("forked"))
     shelf.closed.set()
     writer.put(job(1))
     assert not writer.flush(0.02)
@@ -186,7 +209,7 @@ def test_a_forked_child_starts_empty_and_the_parent_writes_what_it_holds(shelf: 
     def child() -> bool:
         shelf.closed.clear()
         writer.put(job(2))
-        return writer.flush(10) and shelf.rows == [2] and writer.problem is None
+        return writer.flush(10) and shelf.rows == [2] and writer.problem is None and told == ["forked"]
 
     assert in_child(child) == 0
     shelf.closed.clear()
