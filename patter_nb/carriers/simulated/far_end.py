@@ -173,12 +173,12 @@ class FarEnd:
         while self._ended_by is None:
             over_at = (len(self._sent) + 1) * FRAME / HZ
             await self._clock.sleep_until(self._zero + over_at)
-            now = self._now()
-            self._late = max(self._late, now - over_at)
-            while self._ended_by is None and (len(self._sent) + 1) * FRAME <= (now + _ROUNDING) * HZ:
-                await self._frame()
-                if self._hangs_up():
-                    await self._connection.send(self._wire.stop())
+            if self._ended_by is not None:
+                return
+            self._late = max(self._late, self._now() - over_at)
+            await self._frame()
+            if self._hangs_up():
+                await self._connection.send(self._wire.stop())
 
     async def _frame(self) -> None:
         start = len(self._sent) * FRAME

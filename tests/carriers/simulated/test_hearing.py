@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patter_nb.carriers.simulated.hearing import AUDIBLE, PAUSE, Ear, Talk, reply_to, speech_bounds
+from patter_nb.carriers.simulated.hearing import PAUSE, Ear, Talk, reply_to, speech_bounds
 
 HZ = 8000
 
@@ -77,7 +77,7 @@ def test_talk_starts_and_ends_at_the_audible_samples():
 
 
 def test_minus_fifty_dbfs_is_the_bound_of_what_is_audible():
-    amplitude = AUDIBLE * np.sqrt(2)
+    amplitude = 32768 * 10 ** (-50 / 20) * np.sqrt(2)
     assert len(_hear(_signal((0.2, 0), (0.5, amplitude * 1.06)))) == 1
     assert _hear(_signal((0.2, 0), (0.5, amplitude * 0.94))) == []
 

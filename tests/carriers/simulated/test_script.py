@@ -214,6 +214,43 @@ def test_an_agent_that_cannot_be_interrupted_is_heard_out(hold, line, tone):
     assert report.exchanges[2].started_at == pytest.approx(7.4, abs=NEAR)
 
 
+def test_an_agent_that_is_slow_to_stop_is_still_waited_for(hold, line, tone):
+    async def behave(agent):
+        await agent.at(2.0)
+        await agent.say(tone(9.0))
+        await agent.at(4.7)  # 1.2 s after the caller's interruption has ended
+        await agent.clear()
+        await agent.at(5.5)
+        await agent.say(tone(1.0))
+
+    lines = [line(), line(0.5, interrupt_after_seconds=1.0), line()]
+    report, _ = hold(SimulatedCaller(lines, expects_greeting=False, no_reply_seconds=2.0), behave)
+    assert report.exchanges[1].barge_in_stop_seconds == pytest.approx(1.7, abs=2 * NEAR)
+    assert report.exchanges[1].reply.start_at == pytest.approx(5.5, abs=NEAR)
+    assert report.exchanges[2].started_at == pytest.approx(6.9, abs=NEAR)
+
+
+def test_the_wait_for_a_reply_begins_when_the_agent_is_silent(hold, line, tone):
+    async def behave(agent):
+        await agent.at(2.0)
+        await agent.say(tone(2.3))  # goes on for 0.8 s after the interruption and says nothing to it
+
+    lines = [line(), line(0.5, interrupt_after_seconds=1.0)]
+    report, _ = hold(SimulatedCaller(lines, expects_greeting=False, no_reply_seconds=2.0), behave)
+    assert report.events == (FarEndEvent("no_reply", pytest.approx(6.3, abs=NEAR), 1),)
+
+
+def test_a_reply_may_pause_for_less_than_the_line_waits(hold, line, tone):
+    async def behave(agent):
+        for start in (2.0, 3.55):  # a pause of 0.55 s
+            await agent.at(start)
+            await agent.say(tone(1.0))
+
+    report, _ = hold(SimulatedCaller([line(), line(wait_seconds=0.75)], expects_greeting=False, no_reply_seconds=2.0), behave)
+    assert report.exchanges[1].started_at == pytest.approx(4.55 + 0.75, abs=NEAR)
+    assert report.exchanges[0].reply.end_at == pytest.approx(4.55, abs=NEAR)
+
+
 def test_an_agent_that_replies_before_the_line_is_over_has_a_negative_gap(hold, line, tone):
     async def behave(agent):
         await agent.at(1.1)
