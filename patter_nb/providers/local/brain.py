@@ -53,6 +53,7 @@ _OURS = re.compile(r"^your (?!name|job|task|goal|role|tone|style|answers|purpose
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\bDr\.)(?<!\bSt\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!e\.g\.)\s+(?=[^a-z])|\s*\n[\s*•-]*"
 )
+_NEXT_QUESTION = re.compile(r"(?<=[.?!])\s+|,?\s+and\s+(?=(?:when|what|where|who|how|is|are|do|does|can)\b)", re.IGNORECASE)
 _HELLO = re.compile(r"\W*(?:hello|hi|hey|good (?:morning|afternoon|evening))\b", re.IGNORECASE)
 NOT_KNOWN = "I'm sorry, I don't have that in my notes."
 NOT_KNOWN_EITHER = "I'm afraid my notes say nothing about that, either."
@@ -160,7 +161,7 @@ def _stem(word: str) -> str:
 
 def _questions(text: str) -> list[str]:
     """A turn in parts, so that two questions may have two answers."""
-    parts = re.split(r"(?<=[.?!])\s+|,?\s+and\s+(?=(?:when|what|where|who|how|is|are|do|does|can)\b)", text, flags=re.IGNORECASE)
+    parts = _NEXT_QUESTION.split(_HELLO.sub("", text))
     return [part for part in parts if part.strip()]
 
 

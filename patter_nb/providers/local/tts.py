@@ -35,7 +35,8 @@ class LocalTTS:
     def __init__(
         self, voice: str = "joe", *, pitch: float = 1.0, speed: float = 1.0, model_path: str | Path | None = None
     ) -> None:
-        """`pitch`: 1.25 is a quarter higher, at the same tempo (0.5 to 2). `speed`: 2 takes half the time (0.5 to 2).
+        """`pitch`: 1.25 is a quarter higher, at the same tempo (0.5 to 2). `speed`: 0.5 takes twice the time (0.5 to 2; the model
+        cannot quite keep up with more than 1.3: 2 takes two thirds of the time).
 
         `model_path`: the .onnx file of another English Piper voice, with its .onnx.json beside it; `voice` is then only its name.
         """
@@ -96,6 +97,8 @@ class LocalTTSStream:
         self._model = model
         self._format = audio
         self._line = Line()
+        self.asked = 0
+        """Texts that had to be made; the others were remembered."""
 
     async def speak(self, text: str) -> AsyncGenerator[TTSEvent, None]:
         """The audio of `text`, a few tenths of a second in each chunk. Closing the iterator ends the work on the rest."""
@@ -105,6 +108,7 @@ class LocalTTSStream:
             for chunk in known:
                 yield AudioChunk(chunk)
         else:
+            self.asked += 1
             made: list[bytes] = []
             answer = self._line.ask(self._request(text))
             try:

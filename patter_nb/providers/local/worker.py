@@ -210,11 +210,11 @@ class Orders:
         self._reports.flush()
 
     def _begin(self, kind: str, path: str) -> None:
-        task = asyncio.ensure_future(self._load(kind, path))
+        task = asyncio.ensure_future(self.load(kind, path))
         self._loads.add(task)
         task.add_done_callback(self._loads.discard)
 
-    async def _load(self, kind: str, path: str) -> None:
+    async def load(self, kind: str, path: str) -> None:
         try:
             await self._models.get(kind, path)
         except (ConfigError, RuntimeError, ValueError, OSError, MemoryError) as error:
