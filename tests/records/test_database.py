@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,19 @@ from sqlalchemy import make_url, text
 
 from patter_nb.errors import ConfigError
 from patter_nb.records.database import Database, checked_url, reason
+from patter_nb.records.prices import PriceRow
+from patter_nb.records.rows import price_row
 from patter_nb.records.schema import SCHEMA_VERSION
 from patter_nb.records.writer import Rejected, Unavailable, Write
+from patter_nb.turns.usage import Price
 
 EVENT = {"call_id": "c", "number": 0, "at": 1.0, "kind": "note", "turn": None, "data": {"to": "+15557654321"}}
+
+PRICE = Write(
+    "prices",
+    price_row(PriceRow("p", "stt", "acme", "m", Price(usd_per_audio_minute=1.0), date(2026, 1, 1))),
+    shared=True,
+)
 
 
 @pytest.fixture
@@ -52,12 +62,9 @@ def test_writing_again_skips_the_rows_that_are_there(database: Database, path: P
 
 
 def test_a_shared_row_of_another_process_stays_as_it_is(database: Database, path: Path) -> None:
-    price = {"id": "p", "service": "stt", "provider": "a", "model": "m", "valid_from": "2026-01-01"}
-    units = ("audio_minute", "1k_characters", "1m_input_tokens", "1m_cached_input_tokens", "1m_output_tokens")
-    row = {**price, **dict.fromkeys((f"usd_per_{unit}" for unit in units), 1.0)}
     other = Database(None, path, store_numbers=False)
     for each in (database, other, database):
-        each.write([(Write("prices", row, shared=True),)], again=False)
+        each.write([(PRICE,)], again=False)
     other.let_go()
     assert stored(path, "select id, usd_per_audio_minute from prices") == [("p", 1.0)]
 
@@ -121,12 +128,13 @@ def test_reading_makes_nothing(database: Database, path: Path) -> None:
     assert path.stat().st_size == 0
 
 
-def test_a_removed_file_is_made_again(database: Database, path: Path) -> None:
-    database.write([(Write("events", EVENT),)], again=False)
+def test_a_removed_file_is_made_again_with_the_prices_of_what_follows(database: Database, path: Path) -> None:
+    database.write([(PRICE, Write("events", EVENT))], again=False)
     for each in path.parent.iterdir():
         each.unlink()
-    database.write([(Write("events", {**EVENT, "number": 1}),)], again=False)
+    database.write([(PRICE, Write("events", {**EVENT, "number": 1}))], again=False)
     assert stored(path, "select number from events") == [(1,)]
+    assert stored(path, "select id from prices") == [("p",)]
 
 
 def test_numbers_are_masked_within_what_is_stored(database: Database, path: Path) -> None:
