@@ -82,7 +82,7 @@ class WorkerProcess:
 
     def _order(self, **order: object) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # it died; whoever waits for it learns that from `ended`
+        with suppress(OSError, ValueError):  # it died, and the pipe may be closed; whoever waits learns that from `ended`
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
 
@@ -92,6 +92,9 @@ class WorkerProcess:
             for line in reports:
                 self._report(line.rstrip("\n"))
         code = self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):  # an order it did not read
+            self._process.stdin.close()
         self._settle(code)
 
     def _report(self, line: str) -> None:

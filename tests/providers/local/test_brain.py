@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patter_nb.providers.base import CallContext, TextDelta, ToolSpec
-from patter_nb.providers.local.brain import NOT_KNOWN, NOT_KNOWN_EITHER, NOTHING_MORE, PROGRAM, DemoBrain, answer, read_notes, stems
+from patter_nb.providers.local.brain import (
+    NOT_KNOWN,
+    NOT_KNOWN_EITHER,
+    NOTHING_MORE,
+    PROGRAM,
+    DemoBrain,
+    answer,
+    read_notes,
+    stems,
+)
 from patter_nb.testing import check_llm
 from patter_nb.turns.messages import Message
 from patter_nb.turns.usage import Price, Usage

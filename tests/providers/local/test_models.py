@@ -68,7 +68,7 @@ def test_paths_outside_the_wheels_are_yours(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_is_named_with_the_command_that_brings_it() -> None:
     absent = PinnedModel("no_such_wheel_here", "no-such-wheel==1.0", "data", (), needs=())
-    with pytest.raises(MissingExtra, match=r'LocalSTT needs the model of no-such-wheel==1\.0.*pip install "\.\[local\]".*model_path'):
+    with pytest.raises(MissingExtra, match=r'the model of no-such-wheel==1\.0.*pip install "\.\[local\]".*model_path'):
         pinned_folder(absent, what="LocalSTT")
 
 

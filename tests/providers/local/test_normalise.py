@@ -145,7 +145,8 @@ def test_other_languages_keep_their_numbers() -> None:
     assert normalise("Um 7:30 Uhr 😀 **bitte**", language="de-DE") == "Um 7:30 Uhr bitte"
 
 
-PIECES = st.sampled_from([*ALL, "at", "pm", ".", "$", "-", "/", ":", " ", "1", "07", "3,", "%", "#", "²", "٣", "½", "\u200b", "St.", "@"])
+SCRAPS = ("at", "pm", ".", "$", "-", "/", ":", " ", "1", "07", "3,", "%", "#", "²", "٣", "½", "\u200b", "St.", "@")
+PIECES = st.sampled_from([*ALL, *SCRAPS])
 
 
 @given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=60))

@@ -19,12 +19,12 @@ ORDINALS = {
     22: "twenty second", 31: "thirty first", 90: "ninetieth", 100: "one hundredth", 101: "one hundred first",
 }  # fmt: skip
 YEARS = {
-    1066: "ten sixty six", 1805: "eighteen oh five", 1900: "nineteen hundred", 1999: "nineteen ninety nine", 2000: "two thousand",
-    2005: "two thousand five", 2010: "twenty ten", 2026: "twenty twenty six", 1000: "one thousand", 476: "four hundred seventy six",
+    1066: "ten sixty six", 1805: "eighteen oh five", 1900: "nineteen hundred", 1999: "nineteen ninety nine",
+    2000: "two thousand", 2005: "two thousand five", 2010: "twenty ten", 2026: "twenty twenty six", 1000: "one thousand", 476: "four hundred seventy six",
 }  # fmt: skip
 DECIMALS = {
-    "3.14": "three point one four", "0.5": "zero point five", "1,200": "one thousand two hundred", "1,000.5": "one thousand point five",
-    "007": "zero zero seven", "10.0": "ten point zero", "12": "twelve",
+    "3.14": "three point one four", "0.5": "zero point five", "1,200": "one thousand two hundred",
+    "1,000.5": "one thousand point five", "007": "zero zero seven", "10.0": "ten point zero", "12": "twelve",
 }  # fmt: skip
 
 

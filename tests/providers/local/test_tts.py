@@ -101,7 +101,8 @@ def test_two_speeches_at_once_stay_apart(models: None) -> None:
     async def scene() -> None:
         async with LocalTTS().open(CALL, MULAW_8K) as stream:
             short, long = await asyncio.gather(
-                audio(stream, "A short one."), audio(stream, "A much longer one, with two clauses, and with a second sentence. Here.")
+                audio(stream, "A short one."),
+                audio(stream, "A much longer one, with two clauses, and with a second sentence. Here."),
             )
             assert 0 < len(short) < len(long)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def test_frames_come_out_as_they_went_in_however_the_stream_is_cut(cuts: list[in
     stream = b"".join(pack(frame.header, frame.payload) for frame in FRAMES)
     bounds = sorted({0, len(stream), *(min(sum(cuts[:n]), len(stream)) for n in range(len(cuts)))})
     unpacker = Unpacker()
-    got = [frame for start, end in zip(bounds, bounds[1:], strict=False) for frame in unpacker.feed(stream[start:end])]
+    got = [frame for start, end in pairwise(bounds) for frame in unpacker.feed(stream[start:end])]
     assert got == FRAMES
 
 
