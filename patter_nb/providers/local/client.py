@@ -158,14 +158,14 @@ WORKER = Worker()
 atexit.register(WORKER.stop)
 
 
-async def loaded(model: Model) -> None:
+async def loaded(model: Model, seconds: float = START_SECONDS) -> None:
     """Wait until the worker holds the model. `ConfigError` if it cannot be loaded; `ProviderError` if the worker dies."""
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(seconds):
             await asyncio.wrap_future(WORKER.load(model))
     except TimeoutError:
         raise ProviderError(
-            f"The on-device models were not loaded within {START_SECONDS:g} s: free some memory or processor time and try again.",
+            f"The on-device models were not loaded within {seconds:g} s: free some memory or processor time and try again.",
             provider=PROVIDER,
             retryable=True,
         ) from None

@@ -17,7 +17,7 @@ from patter_nb.audio.formats import MULAW_8K, PCM_8K, PCM_16K, AudioFormat
 from patter_nb.audio.loudness import block_rms
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, Transcript
-from patter_nb.providers.local.client import PROVIDER, WORKER, Line, Model, loaded
+from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
 from patter_nb.providers.local.models import whisper_folder
 from patter_nb.turns.usage import Price, Usage
 
@@ -53,9 +53,9 @@ class LocalSTT:
         """Start the worker and let it load the model; returns at once. `MissingExtra` or `ConfigError` if it cannot."""
         WORKER.load(self._model())
 
-    async def warm(self) -> None:
-        """Return when the model is loaded."""
-        await loaded(self._model())
+    async def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Return when the model is loaded; `ProviderError` if it is not within the timeout."""
+        await loaded(self._model(), timeout_seconds)
 
     @asynccontextmanager
     async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalSTTStream]:  # noqa: ARG002 (English only)

@@ -13,7 +13,7 @@ from patter_nb.audio.samples import Samples
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.providers.base import AudioChunk, CallContext, TTSEvent
 from patter_nb.providers.local.cache import SpeechCache, Spoken
-from patter_nb.providers.local.client import PROVIDER, WORKER, Line, Model, loaded
+from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
 from patter_nb.providers.local.models import voice_file
 from patter_nb.turns.usage import Price, Usage
 
@@ -59,14 +59,14 @@ class LocalTTS:
         """Start the worker and let it load the voice; returns at once. `MissingExtra` or `ConfigError` if it cannot."""
         WORKER.load(self._model())
 
-    async def warm(self) -> None:
-        """Return when the voice is loaded."""
-        await loaded(self._model())
+    async def wait_ready(self, timeout_seconds: float = START_SECONDS) -> None:
+        """Return when the voice is loaded; `ProviderError` if it is not within the timeout."""
+        await loaded(self._model(), timeout_seconds)
 
     @asynccontextmanager
     async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalTTSStream]:  # noqa: ARG002 (English only)
         """Speak in a call; waits until the voice is loaded."""
-        await self.warm()
+        await self.wait_ready()
         stream = LocalTTSStream(self, self._model(), audio)
         try:
             yield stream

@@ -37,8 +37,6 @@ from patter_nb.providers.local.voice import Voice
 from patter_nb.providers.local.whisper import Whisper
 from patter_nb.providers.local.wire import Frame, Unpacker, pack
 
-NICENESS = 2
-"""A step behind the parent, whose loop carries the audio; measured to cost no latency while a core is free."""
 GREETING_BYTES = 256
 """Largest frame before the secret was given."""
 GREETING_SECONDS = 5.0
@@ -240,8 +238,6 @@ async def serve(secret: str, orders: TextIO, reports: TextIO) -> None:
 
 def main() -> None:
     """Read the secret, then serve until the parent is gone."""
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     secret = json.loads(sys.stdin.readline() or "{}").get("secret")
     if not secret:
         sys.exit("this process is started by patter_nb, which gives it a secret on standard input")

@@ -21,7 +21,7 @@ def models() -> Iterator[None]:
         pytest.skip(f'{", ".join(missing)} missing: pip install ".[local]"')
 
     async def warm() -> None:
-        await asyncio.gather(LocalSTT().warm(), LocalTTS().warm())
+        await asyncio.gather(LocalSTT().wait_ready(), LocalTTS().wait_ready())
 
     asyncio.run(warm())
     yield

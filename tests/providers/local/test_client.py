@@ -160,12 +160,12 @@ def test_a_model_that_could_not_be_loaded_is_asked_for_again(models: None, tmp_p
         for name in ("model.bin", "tokenizer.json"):
             (folder / name).touch()
         with pytest.raises(ConfigError, match="cannot be loaded"):
-            await stt.warm()
+            await stt.wait_ready()
         real = whisper_folder(None)
         for name in ("model.bin", "tokenizer.json", "config.json", "vocabulary.txt"):
             (folder / name).unlink(missing_ok=True)
             (folder / name).symlink_to(real / name)
-        await stt.warm()
+        await stt.wait_ready()
 
     run(main)
     assert stt.model == "mine"

@@ -20,7 +20,8 @@ ORDINALS = {
 }  # fmt: skip
 YEARS = {
     1066: "ten sixty six", 1805: "eighteen oh five", 1900: "nineteen hundred", 1999: "nineteen ninety nine",
-    2000: "two thousand", 2005: "two thousand five", 2010: "twenty ten", 2026: "twenty twenty six", 1000: "one thousand", 476: "four hundred seventy six",
+    2000: "two thousand", 2005: "two thousand five",
+    2010: "twenty ten", 2026: "twenty twenty six", 1000: "one thousand", 476: "four hundred seventy six",
 }  # fmt: skip
 DECIMALS = {
     "3.14": "three point one four", "0.5": "zero point five", "1,200": "one thousand two hundred",
