@@ -50,7 +50,7 @@ class Caller:
         turn, part = self._holder(event.at) if voice is None else self._fall_silent(voice, event.at, now)
         words = (event.text or "").strip()
         if words:
-            turn = self._take(turn, part, words, now)
+            self._take(turn, part, words, now)
         if event.text is not None or (part == "caller" and turn.words):
             self._ear.forget(turn)
         elif self._ear.awaited is None:
@@ -127,6 +127,8 @@ class Caller:
         turn, part = place
         if awaited is not None and (spoken_at is None or awaited.turn is turn):
             self._ear.awaited = None
+        if turn.given_up and (turn.written or self._floor.leaving is None):
+            turn, part = self._revive(turn, now)
         self._take(turn, part, words, now, awaited)
 
     def interim_received(self, _event: InterimReceived, _now: float) -> None:
@@ -147,7 +149,8 @@ class Caller:
             if awaited is not None:
                 return awaited.turn, awaited.part
         elif voice is None or spoken_at < voice.onset - LATE_ONSET_SECONDS:
-            dated = stretch_at(spoken_at, self._floor.unwritten())
+            given_up = [] if awaited is None else [awaited.turn]
+            dated = stretch_at(spoken_at, (*self._floor.unwritten(), *given_up))
             if dated is not None:
                 return dated
         place = self._holder(now)
@@ -164,23 +167,30 @@ class Caller:
             return speaking, "caller"
         return self._floor.caller_turn(at), "caller"
 
-    def _take(self, turn: Turn, part: Part, words: str, now: float, asked: Stretch | None = None) -> Turn:
-        """Put words where they belong; they may open a turn again, or take one back. Returns the turn that has them."""
+    def _revive(self, turn: Turn, now: float) -> tuple[Turn, Part]:
+        """Words came for a sound that was given up: it was a turn after all, unless somebody else has the floor by now."""
+        floor = self._floor
+        if floor.listening is not None or floor.speaking is not None:
+            return self._holder(now)
+        floor.reopen(turn)
+        return turn, "caller"
+
+    def _take(self, turn: Turn, part: Part, words: str, now: float, asked: Stretch | None = None) -> None:
+        """Put words where they belong; they may take the turn back."""
         floor = self._floor
         if part == "overlap":
             floor.overlap(turn, words)
-            return turn
-        if turn.blank and turn.silent_from is not None and floor.leaving is None:
-            turn = floor.reopen(turn)
+            return
         turn.words.append(words)
         turn.deaf = False
         if turn is floor.speaking and not (turn.reply.is_heard or turn.reply.adopted):
             floor.take_back(turn)
             if asked is not None and asked.turn is turn and self._ear.voice is None:
                 self._grant_silence(asked)
+                if floor.policy.ends_turns == "provider":
+                    turn.endpoint.grant(now)
         if turn is floor.listening:
             turn.instants["stt_final_at"] = now
             unnoticed = "vad_stopped_at" not in turn.instants and (self._ear.voice is None or self._ear.voice.turn is not turn)
             if unnoticed and floor.policy.ends_turns == "session":
                 turn.endpoint.grant(now + floor.policy.hangover_seconds)
-        return turn

@@ -48,9 +48,11 @@ class Ear:
         return pending or (self.voice is not None and self.voice.turn is turn)
 
     def forget(self, turn: Turn) -> None:
-        """Nothing is expected for this turn any more."""
+        """No words of this turn are expected any more; a voice that goes on belongs to nobody yet."""
         if self.awaited is not None and self.awaited.turn is turn:
             self.awaited = None
+        if self.voice is not None and self.voice.turn is turn:
+            self.voice.turn = None
 
 
 def middle(final: FinalReceived) -> float | None:

@@ -59,7 +59,7 @@ from typing import Any
 
 from patter_nb.turns import events as e
 from patter_nb.turns.caller import Caller
-from patter_nb.turns.commands import CancelReply, Command, ContinueReply, RunTool, SpeakFiller
+from patter_nb.turns.commands import Command, ContinueReply, RunTool, SpeakFiller
 from patter_nb.turns.floor import Floor
 from patter_nb.turns.late import Late
 from patter_nb.turns.messages import Message
@@ -285,7 +285,7 @@ class TurnEngine:
         elif reply.heard_until is not None:
             turn.instants["finished_at"] = reply.heard_until
         if reply.failed:
-            self._floor.commands.append(CancelReply(reply.number, reply.heard_seconds))
+            self._floor.stop(reply)
         self._floor.close(turn, now)
         return True
 

@@ -81,13 +81,11 @@ class Floor:
         turn.endpoint.hold()
         turn.words += voice.words
 
-    def reopen(self, turn: Turn) -> Turn:
-        """Words came for a sound that was given up: it was a turn, unless another is open by now. Returns the open one."""
-        if self.listening is None:
-            self.rows.reopen(turn)
-            turn.silent_from, turn.written = None, False
-            self.listening = turn
-        return self.listening
+    def reopen(self, turn: Turn) -> None:
+        """Words came for a sound that was given up: it was a turn after all."""
+        self.rows.reopen(turn)
+        turn.silent_from, turn.written = None, False
+        self.listening = turn
 
     def unwritten(self) -> Iterator[Turn]:
         """The turns that words may still be added to, the newest first."""
@@ -100,14 +98,16 @@ class Floor:
         """Order a reply: of `text`, or of the model."""
         if kind in {"answer", "fallback"}:
             self.write_rows(now, force=True)
-        turn.instants["reply_ordered_at"] = now
         reply = self._begin(turn, kind, now)
+        reply.instants["reply_ordered_at"] = now
         messages = self.history.messages() if text is None else ()
         self.commands.append(StartReply(reply.number, turn.number, kind, messages, text))
 
     def adopt(self, turn: Turn, identity: str, now: float) -> None:
         """A provider answers the turn by itself."""
         self.write_rows(now, force=True)
+        if turn is self.listening and turn.endpoint.reached_at is None:
+            turn.endpoint.deadline = turn.endpoint.reached_at = now
         reply = self._begin(turn, "answer", now)
         reply.adopted = True
         self.commands.append(AdoptReply(reply.number, turn.number, identity))
@@ -173,25 +173,25 @@ class Floor:
 
     def replace(self, turn: Turn, now: float) -> None:
         """A reply of which nothing was heard failed: say the fallback line instead, in the same turn."""
-        self._stop(turn.reply)
+        self.stop(turn.reply)
         self.order(turn, "fallback", now, self.policy.fallback)
 
     def withdraw(self, turn: Turn, now: float) -> None:
         """A reply of which nothing was heard failed, and nothing takes its place."""
-        self._stop(turn.reply)
+        self.stop(turn.reply)
         self.close(turn, now)
 
-    def _silence(self, reply: Reply) -> None:
-        self.commands += [CancelReply(reply.number, reply.heard_seconds), ClearAudio()]
-        reply.cancel_tools()
-
-    def _stop(self, reply: Reply) -> None:
-        """Stop a reply that failed, with what the carrier may already have of it."""
-        if reply.quiet:
+    def stop(self, reply: Reply) -> None:
+        """Stop a reply that failed, with what the carrier may still have of it."""
+        if reply.quiet and not reply.torn:
             self.commands.append(CancelReply(reply.number, reply.heard_seconds))
             reply.cancel_tools()
         else:
             self._silence(reply)
+
+    def _silence(self, reply: Reply) -> None:
+        self.commands += [CancelReply(reply.number, reply.heard_seconds), ClearAudio()]
+        reply.cancel_tools()
 
     # Turns close.
 
@@ -235,12 +235,13 @@ class Floor:
         """Write the rows that wait for nothing more; with `force`, all of them."""
         for turn in self.rows.ready(now, self.ear.awaits, force=force):
             turn.written = True
-            if turn.blank:
-                self._report_sound(turn)
-            else:
+            if not turn.blank:
                 self.number(turn)
-                self.ear.forget(turn)
                 self.commands.append(RecordTurn(turn.facts()))
+            else:
+                self._report_sound(turn)
+            if not turn.blank or self.leaving is not None:
+                self.ear.forget(turn)
 
     def _report_sound(self, turn: Turn) -> None:
         started_at, ended_at = (turn.instants.get(name) for name in ("speech_started_at", "speech_ended_at"))

@@ -81,6 +81,8 @@ class Reply:
     failure: ReplyFailed | None = None
     """A failure the engine has not faced yet."""
     failed: bool = False
+    torn: bool = False
+    """It failed, and nobody knows how much of its last segment still plays."""
     heard_from: float | None = None
     """When its first audio began to play; None while none of it was heard."""
     heard_until: float | None = None
@@ -148,6 +150,7 @@ class Reply:
         self.failed = self.generated = self.progressed = True
         self.cancel_tools()
         if failure.stage == "tts":
+            self.torn = failure.segment is None
             for index, segment in self.segments.items():
                 if failure.segment is None or index >= failure.segment:
                     segment.abandoned(failure.seconds if index == failure.segment else 0.0)

@@ -54,6 +54,11 @@ class Turn:
         """Whether it was a sound without words that nobody answered: nothing a row could tell."""
         return self.kind == "caller" and not (self.words or self.overlap or self.replies or self.error)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether it was closed as such a sound; words may come for it all the same."""
+        return self.blank and self.silent_from is not None
+
     def stretches(self) -> Iterator[tuple[float, Part | None]]:
         """From which instants on the caller's words stand in which part of it; None: in it no more."""
         if self.onset is not None:

@@ -11,6 +11,7 @@ from patter_nb.turns.events import (
     FinalReceived,
     InstantRecorded,
     InterimReceived,
+    LimitReached,
     ProviderTurnEnded,
     ProviderTurnStarted,
     SpeechContinued,
@@ -140,6 +141,24 @@ def test_a_final_even_later_than_that_is_answered_all_the_same(talk):
     call.tell(8.0, CallerHungUp())
     assert call.rows[0].instants["speech_ended_at"] == 2.0
     assert call.rows[0].instants["stt_final_at"] == 7.0
+
+
+def test_a_dated_final_even_later_than_that_too(talk):
+    call = talk()
+    call.voice(1.0, 2.0)
+    call.final(7.0, "when is dinner", 1.1, 2.0)
+    call.tell(8.0, CallerHungUp())
+    assert call.rows[0].instants["speech_ended_at"] == 2.0
+
+
+def test_a_final_later_than_the_goodbye_began_is_its_overlap(talk):
+    call = talk()
+    call.voice(1.0, 2.0)
+    call.wait(6.0)
+    call.tell(6.1, LimitReached("money"))
+    call.final(7.0, "when is dinner")
+    call.tell(8.0, CallerHungUp())
+    assert [(row.kind, row.caller_text, row.overlap_text) for row in call.rows] == [("goodbye", "", "when is dinner")]
 
 
 def test_a_final_too_late_joins_the_turn_that_is_open_by_then(talk):

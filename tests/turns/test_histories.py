@@ -1,0 +1,257 @@
+"""Random calls in a simulated world, judged by their content: what was said, played, heard, transcribed and consumed.
+
+`PATTER_NB_HISTORIES` sets how many; the seeds are 0, 1, 2, ...
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+
+import pytest
+
+from patter_nb.turns.commands import AdoptReply, CancelReply, ClearAudio, EndCall, RecordEvent, RecordTurn, RunTool, StartReply
+from patter_nb.turns.events import CallerHungUp, InjectRequested, ToolReturned, TranscriptionFailed
+
+HISTORIES = int(os.environ.get("PATTER_NB_HISTORIES", "600"))
+PER_TEST = 50
+
+
+def rows_of(world):
+    return [command.facts for _, command in world.commands if isinstance(command, RecordTurn)]
+
+
+def recorded(world, kind):
+    return [command.data for _, command in world.commands if isinstance(command, RecordEvent) and command.kind == kind]
+
+
+def the_call_ends_once(world):
+    """EndCall is the last command, and there is one."""
+    ends = [command for _, command in world.commands if isinstance(command, EndCall)]
+    assert len(ends) == 1
+    assert world.commands[-1][1] is ends[0]
+    assert world.engine.next_timer() is None
+    limit = world.policy.max_duration_seconds + world.policy.goodbye_seconds
+    assert world.now <= limit + 0.05, "a call is bounded"
+
+
+def rows_are_written_once(world):
+    """Each turn has one row, numbers have no gap, and every reply that was ordered stands in the row of its turn."""
+    numbers = [row.turn for row in rows_of(world)]
+    assert len(numbers) == len(set(numbers))
+    assert sorted(numbers)[-1:] in ([], [len(numbers) - (0 in numbers)])
+    last = {}
+    for _, command in world.commands:
+        if isinstance(command, StartReply | AdoptReply):
+            last[command.turn] = command.reply
+    assert {row.turn: row.reply for row in rows_of(world) if row.reply} == last
+    assert [row.kind for row in rows_of(world) if row.turn == 0] == (["greeting"] if 0 in numbers else [])
+
+
+def reply_numbers_rise_by_one(world):
+    """None is left out and none used twice, and there is only one mouth."""
+    numbers, live = [], None
+    for _, command in world.commands:
+        if isinstance(command, StartReply | AdoptReply):
+            assert live is None, f"reply {command.reply} begins while {live} is live"
+            numbers.append(command.reply)
+            live = command.reply
+        elif isinstance(command, CancelReply) or (isinstance(command, RecordTurn) and command.facts.reply == live):
+            live = None
+        if live is not None and _is_over(world, live):
+            live = None
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _is_over(world, reply):
+    """Whether its row is only held back: the carrier has played all of it, or there never was anything to play."""
+    segments = world.jobs[reply].segments
+    empty = [data["reply"] for data in recorded(world, "reply_failed") if data["error"] == "the reply was empty"]
+    return reply in empty or (bool(segments) and all(segment.marked >= segment.seconds - 0.001 for segment in segments))
+
+
+def every_word_stands_in_one_place(world):
+    """What was transcribed is in the rows, once, in the order in which it was said within each text."""
+    words = [word for row in rows_of(world) for text in (row.caller_text, row.overlap_text) for word in text.split()]
+    assert Counter(words) == Counter(world.transcribed)
+    order = {word: index for index, word in enumerate(world.transcribed)}
+    for row in rows_of(world):
+        for text in (row.caller_text, row.overlap_text):
+            places = [order[word] for word in text.split()]
+            assert places == sorted(places)
+
+
+def nobody_is_answered_who_did_not_speak(world):
+    """An answer has words of the caller or something injected before it, and is not ordered while his voice is heard."""
+    noted = {event.text for _, event in world.told if isinstance(event, InjectRequested)}
+    rows = {row.turn: row for row in rows_of(world)}
+    for _, order, while_ in world.orders:
+        if order.kind != "answer":
+            continue
+        assert while_ == "silence", f"reply {order.reply} was ordered over the caller"
+        if rows[order.turn].kind == "caller":
+            (said,) = [message.content for message in order.messages if message.role == "user" and message.content][-1:]
+            assert rows[order.turn].caller_text.startswith(said)
+        else:
+            assert any(message.content in noted for message in order.messages)
+
+
+def whoever_spoke_is_answered(world):
+    """A row of the caller without a reply is one the end of the call overtook, or has an error and no line to say so."""
+    leaving = min((at for at, command in world.commands if _leaves(command)), default=world.now)
+    for at, command in world.commands:
+        if isinstance(command, RecordTurn) and command.facts.kind == "caller" and not command.facts.reply:
+            assert at >= leaving or command.facts.error
+
+
+def _leaves(command):
+    goodbye = isinstance(command, StartReply) and command.kind == "goodbye"
+    return goodbye or isinstance(command, EndCall) or (isinstance(command, RecordEvent) and command.kind == "limit_reached")
+
+
+def heard_text_is_what_the_ear_heard(world):
+    """Exactly the words whose audio the marks proved while the reply was live, and none that the ear did not truly hear."""
+    for row in rows_of(world):
+        job = world.jobs.get(row.reply)
+        segments = [] if job is None else job.segments
+        proved = [word for s in segments if s.reported_whole for word in s.words_within(s.marked)]
+        truly = {word for segment in segments for word in segment.words_within(segment.heard)}
+        assert row.heard_text.split() == proved
+        assert set(row.heard_text.split()) <= truly
+
+
+def nothing_heard_is_forgotten_or_invented(world):
+    """The conversation holds the words heard of all replies, and no others of the agent."""
+    remembered = [word for message in world.engine.messages if message.role == "assistant" for word in message.content.split()]
+    assert Counter(remembered) == Counter(word for row in rows_of(world) for word in row.heard_text.split())
+    said = [word for message in world.engine.messages if message.role == "user" for word in message.content.split()]
+    assert Counter(said) == Counter(word for row in rows_of(world) for word in row.caller_text.split())
+
+
+def a_cancelled_reply_falls_silent(world):
+    """Nothing of a reply is heard once its cancellation and its clear have reached the carrier."""
+    for job in world.jobs.values():
+        if job.cancelled_at is not None:
+            assert job.last_heard_at <= job.cancelled_at + world.network_seconds + 1e-6
+
+
+def no_reply_is_talked_over_by_another(world):
+    """Nothing of an older reply is heard after a newer one began to be."""
+    replies = [reply for _, _, reply in sorted(world.carrier.audible)]
+    assert replies == sorted(replies)
+
+
+def the_caller_can_interrupt(world):
+    """Voice much longer than the threshold, over an agent that is known to be heard, ends what the agent says."""
+    threshold = world.policy.barge_in_seconds
+    if threshold is None:
+        return
+    slack = threshold + 2 * world.network_seconds + 0.3
+    for start, end in world.caller.voiced:
+        for since, until, reply in world.carrier.audible:
+            if world.jobs[reply].kind == "goodbye" or world.jobs[reply].cancelled_at is not None:
+                continue
+            began = min(at for at, _, number in world.carrier.audible if number == reply)
+            assert not (since > max(start, began) + slack and until < end - 0.1), f"reply {reply} went on over the caller at {since}"
+
+
+def interruptions_are_told_as_they_were(world):
+    """An interrupted row says since when, and its reply was cleared; no other row says so."""
+    cleared = {
+        before.reply
+        for (_, before), (_, command) in zip(world.commands, world.commands[1:], strict=False)
+        if isinstance(before, CancelReply) and isinstance(command, ClearAudio)
+    }
+    for row in rows_of(world):
+        assert row.interrupted == ("barge_in_at" in row.instants)
+        if row.interrupted:
+            assert row.reply in cleared
+            assert row.instants["barge_in_started_at"] <= row.instants["barge_in_at"]
+            assert "finished_at" not in row.instants
+    assert len(recorded(world, "barge_in")) == sum(row.interrupted for row in rows_of(world))
+
+
+def instants_are_in_order(world):
+    """Each cause before its effect."""
+    chains = (
+        ("speech_started_at", "speech_ended_at", "vad_stopped_at", "reply_ordered_at", "finished_at"),
+        ("speech_ended_at", "endpointed_at", "reply_ordered_at"),
+        ("stt_final_at", "reply_ordered_at"),
+    )
+    for row in rows_of(world):
+        if row.reply and world.jobs[row.reply].cancelled_at is None:
+            for chain in chains:
+                known = [row.instants[name] for name in chain if name in row.instants]
+                assert known == sorted(known), (row.turn, chain, known)
+
+
+def everything_consumed_is_paid_for_once(world):
+    """In a row, or as an event."""
+    paid = [usage for row in rows_of(world) for usage in row.usage]
+    paid += [data["usage"] for kind in ("late_usage", "call_usage") for data in recorded(world, kind)]
+    assert Counter(paid) == Counter(world.consumed)
+
+
+def tools_run_once_and_keep_their_results(world):
+    """Each tool asked for by a live reply runs once; what it returned stands in its row, or beside it."""
+    runs = [command.id for _, command in world.commands if isinstance(command, RunTool)]
+    assert len(runs) == len(set(runs))
+    rows = {run.id: run for row in rows_of(world) for run in row.tools}
+    assert set(rows) == set(runs)
+    late = {data["id"]: data["result"] for data in recorded(world, "late_tool_result")}
+    for _, event in world.told[:-1]:
+        if isinstance(event, ToolReturned):
+            assert event.result in {rows[event.id].result, late.get(event.id)}
+
+
+def failures_are_counted(world):
+    """A row with an error has its event, and the other way round."""
+    failed = {data["turn"] for data in recorded(world, "reply_failed")}
+    asked_again = any(isinstance(event, TranscriptionFailed) for _, event in world.told)
+    with_error = {row.turn for row in rows_of(world) if row.error}
+    assert failed <= with_error
+    assert failed == with_error or asked_again
+
+
+def the_far_end_was_waited_for(world):
+    """A call that was not ended by the caller said goodbye first, if there is something to say."""
+    _, last = world.told[-1]
+    if isinstance(last, CallerHungUp):
+        return
+    reason = world.commands[-1][1].reason
+    if world.policy.goodbye and reason != "meddled":
+        assert any(isinstance(command, StartReply) and command.kind == "goodbye" for _, command in world.commands)
+
+
+INVARIANTS = [
+    the_call_ends_once,
+    rows_are_written_once,
+    reply_numbers_rise_by_one,
+    every_word_stands_in_one_place,
+    nobody_is_answered_who_did_not_speak,
+    whoever_spoke_is_answered,
+    heard_text_is_what_the_ear_heard,
+    nothing_heard_is_forgotten_or_invented,
+    a_cancelled_reply_falls_silent,
+    no_reply_is_talked_over_by_another,
+    the_caller_can_interrupt,
+    interruptions_are_told_as_they_were,
+    instants_are_in_order,
+    everything_consumed_is_paid_for_once,
+    tools_run_once_and_keep_their_results,
+    failures_are_counted,
+    the_far_end_was_waited_for,
+]
+
+
+@pytest.mark.parametrize("first", range(0, HISTORIES, PER_TEST))
+def test_whatever_happens_in_a_call_its_content_is_right(world, first):
+    for seed in range(first, min(first + PER_TEST, HISTORIES)):
+        call = world.World(seed)
+        try:
+            call.run()
+            for holds in INVARIANTS:
+                holds(call)
+        except AssertionError as broken:
+            broken.add_note(f"in the call of seed {seed} ({call.mode}), at {call.now:.3f} s")
+            raise
