@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-_LEAST_WAIT_SECONDS = 1e-6
+LEAST_WAIT_SECONDS = 1e-6
 """Far above the rounding of a loop's clock, far below anything audible: a wait that is certain to move the clock on."""
 
 
@@ -54,7 +54,7 @@ class CallClock:
             await asyncio.sleep(0)  # others get their turn even if every instant asked for is past
         while left > 0:
             # A timer may fire a rounding error early, and a wait smaller than that error would never end on a virtual clock.
-            await asyncio.sleep(max(left, _LEAST_WAIT_SECONDS))
+            await asyncio.sleep(max(left, LEAST_WAIT_SECONDS))
             left = at - self.now()
 
 

@@ -1,7 +1,7 @@
 """What was sent to the caller's ear, and how much of it has been heard.
 
-`Ledger` is the pure part: it decides what may be sent at an instant, names the marks, and knows from the marks that came back which
-audio played when. `Playout` moves bytes by it.
+`Ledger` is the pure part: it decides what may be sent at an instant, names the marks, and knows from the marks that came back
+which audio played when. `Playout` moves bytes by it.
 
 Audio is sent ahead of real time, so that a busy loop is not heard as a gap; how far ahead depends on whether the carrier can drop
 it again.
@@ -18,14 +18,17 @@ from dataclasses import dataclass
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.audio.loudness import AudibleFinder
 from patter_nb.carriers.base import CarrierMessage, SendAudio, SendClear, SendMark
-from patter_nb.clock import Clock
+from patter_nb.clock import LEAST_WAIT_SECONDS, Clock
 from patter_nb.session.chains import Samples
 
 LEAD_SECONDS = 3.0
-"""How far ahead audio is sent to a carrier that has clear and mark: outlasts the stalls notebook cells cause (a 2 s busy cell)."""
+"""How far ahead audio is sent to a carrier that has clear and mark: outlasts the stalls of notebook cells (a 2 s busy cell)."""
 
 LEAD_WITHOUT_CLEAR_SECONDS = 0.2
 """How far ahead to a carrier that cannot drop audio: this much is still heard after a barge-in."""
+
+GRAIN_SECONDS = 1e-6
+"""Instants nearer than this are the same: a timer may wake the rounding of a float too early."""
 
 MARK_SECONDS = 0.2
 """Audio between two marks: the grain of what is known to be heard."""
@@ -87,7 +90,7 @@ class Ledger:
 
     def due(self, now: float) -> list[CarrierMessage]:
         """The next messages to send, none while enough is ahead; at most one stretch up to the next mark."""
-        if not self._pending or self._sent_until - now >= self._lead:
+        if not self._pending or self._sent_until - self._lead > now + GRAIN_SECONDS:
             return []
         piece = self._pending[0]
         if (piece.reply, piece.segment) != self._segment:
@@ -126,7 +129,10 @@ class Ledger:
         return Heard(sent.reply, sent.segment, sent.segment_seconds, sent.reply_seconds, sent.audio, at)
 
     def clear(self) -> bytes:
-        """Forget everything pending and sent: what comes back from now on proves nothing. Returns the sent audio not known to be heard."""
+        """Forget everything pending and sent: what comes back from now on proves nothing.
+
+        Returns the sent audio not known to be heard.
+        """
         unheard = b"".join(sent.audio for sent in self._sent.values()) + self._unmarked
         self._pending.clear()
         self._sent.clear()
@@ -214,7 +220,7 @@ class Playout:
         heard = self._ledger.reached(name, self._clock.now())
         if heard is None:
             return
-        if heard.reply != self._played_reply:
+        if heard.reply != self._played_reply and heard.reply_seconds > 0:
             self._played_reply = heard.reply
             self._on_instant(heard.reply, "played_at", heard.at - heard.reply_seconds)
         if heard.reply == self._reply and self._audible is not None and heard.reply_seconds > self._audible:
@@ -232,7 +238,8 @@ class Playout:
                 await self._more.wait()
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, at - self._clock.now())):
+                # Never shorter than a clock's rounding error: a wait that does not move the clock on would be asked for for ever.
+                async with asyncio.timeout(max(at - self._clock.now(), LEAST_WAIT_SECONDS)):
                     await self._more.wait()
 
     def _send_due(self) -> None:

@@ -1,11 +1,12 @@
 """The one queue of a call."""
 
+import asyncio
+import random
 from collections.abc import Callable
 
 from patter_nb.clock import CallClock, run_virtual
 from patter_nb.session.mailbox import Mailbox
-from patter_nb.turns.events import CallerHungUp, DtmfReceived, UsageReported
-from patter_nb.turns.usage import Usage
+from patter_nb.turns.events import CallerHungUp, DtmfReceived
 
 
 def held(work: Callable[[Mailbox, CallClock], object]) -> object:
@@ -42,12 +43,24 @@ def test_an_instant_in_the_past_does_not_wait() -> None:
     assert held(work) == (None, 0.0)
 
 
-def test_usage_nobody_took_is_still_found() -> None:
-    usage = Usage("stt", "scripted", "m", audio_seconds=1.0)
-
+def test_what_nobody_took_is_handed_out_once() -> None:
     async def work(mailbox: Mailbox, clock: CallClock) -> list:
         mailbox.put(CallerHungUp())
-        mailbox.put(UsageReported(usage))
-        return mailbox.usage_left()
+        mailbox.put(DtmfReceived("1"))
+        return [mailbox.left(), mailbox.left()]
 
-    assert held(work) == [usage]
+    assert held(work) == [[CallerHungUp(), DtmfReceived("1")], []]
+
+
+def test_a_timer_is_never_early_and_never_stuck_however_far_the_loops_clock_is() -> None:
+    async def work(mailbox: Mailbox, clock: CallClock) -> None:
+        dice = random.Random(7)
+        for _ in range(2000):
+            await asyncio.sleep(dice.uniform(0, 100))
+            late_clock = CallClock()
+            late_mailbox, until = Mailbox(late_clock), dice.uniform(0, 0.5)
+            await asyncio.sleep(dice.uniform(0, 0.01))
+            assert await late_mailbox.take(until) is None
+            assert late_clock.now() >= until
+
+    held(work)
