@@ -89,10 +89,9 @@ class _Track:
     def __len__(self) -> int:
         return len(self._audio) // 2
 
-    def padded(self, length: int) -> Samples:
-        samples = np.zeros(length, np.int16)
-        samples[: len(self)] = np.frombuffer(bytes(self._audio), np.int16)
-        return samples
+    def samples(self) -> Samples:
+        """All of it at one moment; the call may go on in another thread meanwhile."""
+        return np.frombuffer(bytes(self._audio), np.int16)
 
 
 class StereoRecorder:
@@ -121,5 +120,8 @@ class StereoRecorder:
 
     def recording(self) -> Recording:
         """All of it so far; both sides as long as the longer one."""
-        length = max(len(self._caller), len(self._agent))
-        return Recording(np.stack((self._caller.padded(length), self._agent.padded(length)), axis=1), self.hz)
+        sides = (self._caller.samples(), self._agent.samples())
+        stereo = np.zeros((max(map(len, sides)), 2), np.int16)
+        for side, samples in enumerate(sides):
+            stereo[: len(samples), side] = samples
+        return Recording(stereo, self.hz)
