@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypedDict
 
+from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.providers.base import LLM, STT, TTS
 from patter_nb.turns.policy import TurnPolicy
@@ -17,8 +18,8 @@ from patter_nb.turns.policy import TurnPolicy
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """Only `{identifier}` is a placeholder, so JSON braces in a prompt pass."""
 
-SECRET = re.compile(r"key|token|secret|password|auth", re.IGNORECASE)
-"""Settings whose name holds one of these are never shown and are not part of a revision."""
+SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
+"""Settings whose name holds one of these words are never shown and are not part of a revision ("max_tokens" is no secret)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,8 @@ class Agent:
             _expect("llm_error_message", self.llm_error_message, str, "a string or None")
         if self.variables is not None:
             _expect("variables", self.variables, Mapping, "a dict of names to values")
+            for key in self.variables:
+                _expect("a name in variables", key, str, "a string")
 
     def _check_providers(self) -> None:
         for name, kind in (("stt", STT), ("llm", LLM), ("tts", TTS)):
@@ -83,6 +86,10 @@ class Agent:
                     f"{name} is {type(value).__name__}, which lacks parts of patter_nb.providers.base.{kind.__name__}: "
                     f"{', '.join(_missing(value, kind))}."
                 )
+        for name in ("stt", "tts"):
+            formats = getattr(self, name).formats
+            if not isinstance(formats, tuple | list) or not formats or not all(isinstance(each, AudioFormat) for each in formats):
+                raise ConfigTypeError(f"{name}.formats is {formats!r}; it must be a tuple of AudioFormat, such as (MULAW_8K,).")
 
     def _check_numbers(self) -> None:
         _in_range("hangover_ms", self.hangover_ms, 100, 5000)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from patter_nb.audio.recording import Recording
 from patter_nb.errors import PatterError
 from patter_nb.notebook.display import CardHandle
-from patter_nb.notebook.view import CallView, speech_of
+from patter_nb.notebook.view import CallView, pieces_of, speech_of
 from patter_nb.records.log import CallLog
+from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.boundary import guarded
 from patter_nb.session.session import Session
 
@@ -29,14 +30,14 @@ class Call:
     Interrupting the cell that awaits a test ends that test and keeps its rows.
     """
 
-    def __init__(self, call_id: str, log: CallLog, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, call_id: str, log: CallLog, shelf: RecordingShelf) -> None:
         self.id = call_id
         self.state: State = "running"
         self.error: str | None = None
         """Why the call failed, in one sentence; None while it runs and when it ended as calls do."""
         self.end_reason = ""
         self._log = log
-        self._notes = notes
+        self._shelf = shelf
         self._session: Session | None = None
         self._recording: Recording | None = None
         self._done = asyncio.get_running_loop().create_future()
@@ -55,17 +56,12 @@ class Call:
         try:
             await guarded(work(self), self._fail, who="the call")
         finally:
-            if self.state == "running":
-                self.state = "ended"
             try:
-                # Drawn before whoever awaits goes on, so that the card stands under the cell that awaited also where no page is open.
-                if self._card is not None:
-                    await guarded(self._card.update(self.view), self._undrawn, who="the card")
+                # Also when the loop is about to close and this task was cancelled: first what needs no waiting.
+                self._end()
+                await self._afterwards()
             finally:
                 self._done.set_result(None)
-
-    def _undrawn(self, error: str) -> None:
-        self._log.event(self.id, self.duration_seconds, "card_not_drawn", {"error": error})
 
     def attach(self, session: Session) -> None:
         """The session that runs this call; may be called from another thread."""
@@ -73,14 +69,38 @@ class Call:
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
 
-    def finish(self, end_reason: str, recording: Recording | None) -> None:
-        """The session is over."""
-        self.end_reason, self._recording, self._session = end_reason, recording, None
-
     def _fail(self, error: str) -> None:
         self.state, self.error = "failed", error
-        self._log.event(self.id, 0.0, "failed", {"error": error})
-        self._log.finish(self.id, duration_seconds=0.0, end_reason="failed", error=error)
+
+    def _end(self) -> None:
+        """Keep how the call ended."""
+        session, path, seconds = self._session, None, 0.0
+        self.end_reason = self._stop_reason or "cancelled"
+        if session is not None:
+            self.end_reason, seconds = session.end_reason, session.duration_seconds
+            self._recording = session.recording
+        if self.error is not None:
+            self.end_reason = "failed"
+            self._log.event(self.id, seconds, "failed", {"error": self.error})
+        elif self.state == "running":
+            self.state = "ended"
+        if self._recording is not None and len(self._recording.samples):
+            path = self._shelf.keep(self.id, self._recording)
+        self._log.finish(self.id, duration_seconds=seconds, end_reason=self.end_reason, error=self.error, recording_path=path)
+        self._session = None
+
+    async def _afterwards(self) -> None:
+        """Write the recording to the disk, and fill in the card.
+
+        The card is drawn before whoever awaits goes on, so that it stands under the cell that awaited also where no page is open.
+        """
+        if not await asyncio.to_thread(self._shelf.retry) and self._shelf.problem is not None:
+            self._log.event(self.id, self.duration_seconds, "recording_not_saved", {"error": self._shelf.problem})
+        if self._card is not None:
+            await guarded(self._card.update(self.view), self._undrawn, who="the card")
+
+    def _undrawn(self, error: str) -> None:
+        self._log.event(self.id, self.duration_seconds, "card_not_drawn", {"error": error})
 
     # What users do with it.
 
@@ -100,6 +120,8 @@ class Call:
 
     def stop(self, reason: str = "stopped") -> None:
         """End the call now; its rows and its recording stay. From any thread; harmless when it is over."""
+        if self.state != "running":
+            return
         self._stop_reason = self._stop_reason or reason
         session = self._session
         if session is not None:
@@ -155,14 +177,14 @@ class Call:
 
     def view(self) -> CallView:
         """The call as it stands, for a card, a figure or a terminal."""
-        return call_view(self, self._log, self._notes)
+        return call_view(self, self._log, self._shelf)
 
     def __repr__(self) -> str:
         seconds = self._log.row(self.id).get("duration_seconds")
         length = "" if not seconds else f", {seconds:.1f} s"
         return f"<Call {self.id}, {self.error or self.end_reason or self.state}{length}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:  # noqa: ARG002 (IPython's)
         from patter_nb.notebook.display import mimebundle
 
         if self._card is not None and self._card.in_its_cell():
@@ -170,10 +192,9 @@ class Call:
         return mimebundle(self.view())
 
 
-def call_view(call: Call, log: CallLog, notes: tuple[str, ...]) -> CallView:
+def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
     """Collect what a card shows of a call."""
     row = log.row(call.id)
-    store = (log.problem,) if log.problem else ()
     return CallView(
         call_id=call.id,
         title="test call",
@@ -191,5 +212,6 @@ def call_view(call: Call, log: CallLog, notes: tuple[str, ...]) -> CallView:
         recording=call.audio,
         end_reason=call.end_reason,
         error=call.error,
-        notes=notes + store,
+        notes=tuple(problem for problem in (log.problem, shelf.problem) if problem),
+        pieces=pieces_of(log.attributions(call.id)),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,12 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 
 if TYPE_CHECKING:
     from patter_nb.carriers.simulated import SpokenLine
+    from patter_nb.providers.local import LocalTTS
 
 HOW = 'give a list of lines (["Hi, when is dinner?", "Thanks, bye."]), the path of a WAV file, or (samples, hz)'
+
+LONGEST_WAIT_SECONDS = 600.0
+"""A test caller that is silent for longer than a whole call is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,20 @@ class Line:
     """Begin this long after the agent's next reply became audible, instead of waiting for its end."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str) or not self.text.strip():
+        if not isinstance(self.text, str):
+            raise ConfigTypeError(f"text of a caller's line is {type(self.text).__name__} {self.text!r}; it must be a string.")
+        if not any(map(str.isalnum, self.text)):
             raise ConfigError(f"text of a caller's line is {self.text!r}; it must hold words to say.")
-        if self.wait_seconds < 0:
-            raise ConfigError(f"wait_seconds is {self.wait_seconds!r}; it must be 0 or more.")
-        if self.interrupt_after_seconds is not None and self.interrupt_after_seconds < 0:
-            raise ConfigError(f"interrupt_after_seconds is {self.interrupt_after_seconds!r}; it must be 0 or more, or None.")
+        _check_seconds("wait_seconds", self.wait_seconds)
+        if self.interrupt_after_seconds is not None:
+            _check_seconds("interrupt_after_seconds", self.interrupt_after_seconds)
+
+
+def _check_seconds(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigTypeError(f"{name} of a caller's line is {value!r}; it must be a number of seconds.")
+    if not 0 <= value <= LONGEST_WAIT_SECONDS:
+        raise ConfigError(f"{name} of a caller's line is {value!r}; it must lie from 0 to {LONGEST_WAIT_SECONDS:g} seconds.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +70,8 @@ def read_caller(caller: Any) -> Script:
         raise ConfigError(f"caller is missing: {HOW}.")
     if isinstance(caller, np.ndarray):
         raise ConfigTypeError(f"caller is a bare array of shape {caller.shape}, whose rate is unknown: give (samples, hz).")
-    if isinstance(caller, str | Path):
-        return _file(Path(caller))
+    if isinstance(caller, str | os.PathLike):
+        return _file(os.fspath(caller))
     if isinstance(caller, tuple) and len(caller) == 2 and isinstance(caller[0], np.ndarray):
         return _samples(caller[0], caller[1])
     if isinstance(caller, Sequence) and not isinstance(caller, bytes):
@@ -65,16 +79,31 @@ def read_caller(caller: Any) -> Script:
     raise ConfigTypeError(f"caller is {type(caller).__name__}: {HOW}.")
 
 
-def _file(path: Path) -> Sound:
-    if not path.exists():
-        raise ConfigError(f"caller is {str(path)!r}, and there is no such file: {HOW}.")
-    samples, hz = read_wav(path)
-    return Sound(samples, hz, path.name)
+def check_first_line(script: Script, *, greets: bool) -> None:
+    """`ConfigError` for a caller who interrupts a greeting that will not come."""
+    if isinstance(script, Sound) or greets or script[0].interrupt_after_seconds is None:
+        return
+    raise ConfigError(
+        "interrupt_after_seconds of the caller's first line interrupts a greeting, but the agent has no first_message: "
+        "give it one, or leave interrupt_after_seconds out."
+    )
+
+
+def _file(name: str) -> Sound:
+    try:
+        samples, hz = read_wav(name)
+    except FileNotFoundError:
+        raise ConfigError(f"caller is {_short(name)}, and there is no such file: {HOW}.") from None
+    except OSError as error:
+        raise ConfigError(f"caller is {_short(name)}, a file that cannot be read ({error.strerror or error}): {HOW}.") from error
+    return Sound(samples, hz, Path(name).name)
 
 
 def _samples(samples: NDArray[Any], hz: object) -> Sound:
-    if isinstance(hz, bool) or not isinstance(hz, int | np.integer) or not 4000 <= hz <= 192_000:
-        raise ConfigError(f"hz of the caller's samples is {hz!r}; it must be a whole number from 4000 to 192000.")
+    if isinstance(hz, bool) or not isinstance(hz, int | np.integer):
+        raise ConfigTypeError(f"hz of the caller's samples is {type(hz).__name__} {hz!r}; it must be a whole number.")
+    if not 4000 <= hz <= 192_000:
+        raise ConfigError(f"hz of the caller's samples is {hz!r}; it must lie from 4000 to 192000.")
     if samples.ndim != 1 or samples.size == 0:
         raise ConfigError(f"samples of the caller have the shape {samples.shape}; they must be mono, shape (n,), and not empty.")
     if samples.dtype.kind == "f":
@@ -118,14 +147,19 @@ async def _speak(text: str, synthetic: bool) -> tuple[NDArray[np.int16], int]:
     if synthetic:
         from patter_nb.audio.synthetic import synthetic_voice
 
-        return synthetic_voice(text)
-    return await caller_voice().render(text)
+        return await asyncio.to_thread(synthetic_voice, text)
+    samples, hz = await caller_voice().render(text)
+    return samples, hz
 
 
-def caller_voice() -> Any:
+def caller_voice() -> LocalTTS:
     """The on-device voice of a test caller; `MissingExtra` where it is not installed."""
     from patter_nb.providers.local import LocalTTS
 
     voice = LocalTTS(pitch=1.25)
     voice.ready()
     return voice
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")

@@ -26,9 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         return asyncio.run(_demo(given.store))
-    except PatterError as error:
+    except (PatterError, OSError) as error:
         print(f"patter-nb: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("patter-nb: interrupted; what was said so far is in the store.", file=sys.stderr)
+        return 130
 
 
 async def _demo(folder: Path) -> int:

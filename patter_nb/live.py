@@ -40,7 +40,10 @@ class Line:
         return self._revisions[-1]
 
     def stage(self, agent: Agent, note: str = "") -> tuple[Revision, bool]:
-        """Make `agent` the newest revision. Equal content keeps its number, with this very object. Returns it, and whether it is new."""
+        """Make `agent` the newest revision; content equal to the newest keeps its number, with this very object.
+
+        Returns the revision, and whether it is new.
+        """
         content_id = agent.content_id()
         with self._lock:
             last = self._revisions[-1] if self._revisions else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from patter_nb.agent import Agent, AgentSettings
 from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
 from patter_nb.call import Call
-from patter_nb.callers import Script, Sound, caller_voice, read_caller, render
+from patter_nb.callers import Script, Sound, caller_voice, check_first_line, read_caller, render
 from patter_nb.carriers.pipe import connection_pair
-from patter_nb.carriers.simulated import NoiseSpec, SimulatedCaller
+from patter_nb.carriers.simulated import NoiseSpec, SimulatedCaller, SpokenLine
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.clock import run_virtual
 from patter_nb.errors import ConfigError, ConfigTypeError
@@ -26,6 +28,7 @@ from patter_nb.records.facts import CallFacts, RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store
+from patter_nb.session.boundary import guarded
 from patter_nb.session.session import CallSetup, Session
 from patter_nb.session.simulated_call import hold_simulated_call
 from patter_nb.session.user_code import UserCode
@@ -52,9 +55,9 @@ NEEDED = {
 class Patter:
     """A phone for prototyping voice agents.
 
-    `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False: only
-    in memory. `store_numbers`: keep phone numbers in the clear instead of masked plus a keyed hash. `show`: draw a card under the
-    cell that started a call.
+    `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
+    only in memory. `store_numbers`: keep phone numbers in the clear instead of masked plus a keyed hash. `show`: draw a card
+    under the cell that started a call.
     """
 
     def __init__(
@@ -68,10 +71,13 @@ class Patter:
         **refused: object,
     ) -> None:
         _refuse(refused)
+        if not (store is None or store is False or isinstance(store, str | os.PathLike)):
+            raise ConfigTypeError(f"store is {store!r}; it must be a path, a database URL, None for .patter_nb/, or False.")
         if carrier is not None:
-            raise ConfigError(f"carrier is {type(carrier).__name__}, but real phone lines are not there yet: leave it out and use test().")
+            line = f"carrier is {type(carrier).__name__}, but real phone lines are not there yet"
+            raise ConfigError(f"{line}: leave it out and use test().")
         if phone_number:
-            raise ConfigError("phone_number needs a carrier, and real phone lines are not there yet: leave it out and use test().")
+            raise ConfigError("phone_number needs a carrier, and there are no real phone lines yet: leave it out and use test().")
         self._store = None if store is False else Store(store, store_numbers=store_numbers)
         self._log = CallLog(self._store)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory)
@@ -84,9 +90,7 @@ class Patter:
 
         Running this again with the same `name` stages a revision for the next call.
         """
-        for name, remedy in NEEDED.items():
-            if settings.get(name) is None:
-                raise ConfigError(f"{name} is missing: {remedy}, or give any object that follows patter_nb.providers.base.")
+        _check_settings(settings)
         agent = Agent(system_prompt=system_prompt, **settings)
         for provider in (agent.stt, agent.llm, agent.tts):
             provider.ready()
@@ -108,15 +112,22 @@ class Patter:
         """Call the agent without a phone. The call starts at once; `await` the returned `Call` for its end.
 
         `caller`: a list of lines (strings or `Line`), the path of a WAV file, or `(samples, hz)`. `speed="max"`: as fast as the
-        machine can, for providers that wait with the loop's clock only. `noise_db`: white noise on the caller's line, this many dB
-        below its voice, drawn with `seed`. `pinned`: run exactly this object, also when its name has a newer revision.
+        machine can, for providers that wait with the loop's clock only. `noise_db`: white noise on the caller's line, this many
+        dB below its voice, drawn with `seed`. `pinned`: run exactly this object, also when its name has a newer revision.
         """
         loop = _running_loop()
         script = read_caller(caller)
-        revision = self._choose(agent, pinned)
-        _check_speed(speed, revision.agent)
-        call = Call(f"test_{uuid.uuid4().hex[:12]}", self._log)
-        work = _TestCall(self._log, self._shelf, revision, script, speed=speed, noise_db=noise_db, seed=seed, record=record, loop=loop)
+        given = self._known(agent)
+        newer = None if given is None or pinned else self._newer(given)
+        speaks = agent if newer is None else newer.agent
+        _check_speed(speed, speaks)
+        _check_numbers(noise_db, seed)
+        check_first_line(script, greets=bool(speaks.greeting))
+        if newer is not None and given is not None:
+            _tell_newer(newer, given)
+        revision = newer or given or self._stage(agent)
+        call = Call(f"test_{uuid.uuid4().hex[:12]}", self._log, self._shelf)
+        work = _TestCall(self._log, revision, script, speed=speed, noise_db=noise_db, seed=seed, record=record, loop=loop)
         shown = self._show if show is None else show
         self._calls.append(call)
         self._log.begin(work.facts(call.id))
@@ -151,8 +162,9 @@ class Patter:
         return self._store
 
     def flush(self, timeout_seconds: float = 10.0) -> bool:
-        """Wait until everything is written; False when it could not be in that time (`store` problems stand in each card)."""
-        return self._log.flush(timeout_seconds) and self._shelf.retry()
+        """Wait until all rows and recordings are written; False when they could not be in that time (each card says why)."""
+        written = self._log.flush(timeout_seconds)
+        return self._shelf.retry() and written
 
     def _stage(self, agent: Agent, note: str = "") -> Revision:
         line = self._lines.setdefault(agent.name, AgentLine(agent.name))
@@ -171,19 +183,16 @@ class Patter:
             )
         return revision
 
-    def _choose(self, agent: Agent, pinned: bool) -> Revision:
-        """The revision a call starts with: the newest of the agent's name, or exactly this object's."""
+    def _known(self, agent: Agent) -> Revision | None:
+        """The revision of the agent's content, holding this very object; None for one that was never seen."""
         if not isinstance(agent, Agent):
             raise ConfigTypeError(f"agent is {type(agent).__name__}; it must be an Agent, as phone.agent(...) returns it.")
         line = self._lines.get(agent.name)
-        known = None if line is None else line.find(agent)
-        if line is None or known is None:
-            return self._stage(agent)
-        if pinned or known.number == line.newest.number:
-            return line.exact(agent)
-        newest = line.newest
-        print(f"{agent.name!r}: revision {newest.number} is newer than the one given ({known.number}) and is used; pinned=True keeps yours.")
-        return newest
+        return None if line is None or line.find(agent) is None else line.exact(agent)
+
+    def _newer(self, given: Revision) -> Revision | None:
+        newest = self._lines[given.agent.name].newest
+        return None if newest.number == given.number else newest
 
     def __repr__(self) -> str:
         return f"<Patter, {len(self._calls)} calls, store {self._store.name if self._store else 'off'}>"
@@ -195,7 +204,6 @@ class _TestCall:
     def __init__(
         self,
         log: CallLog,
-        shelf: RecordingShelf,
         revision: Revision,
         script: Script,
         *,
@@ -206,7 +214,6 @@ class _TestCall:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._log = log
-        self._shelf = shelf
         self._revision = revision
         self._script = script
         self._real = speed == "real"
@@ -233,7 +240,7 @@ class _TestCall:
             speed="real" if self._real else "max",
             caller=TEST_CALLER,
             callee=TEST_CALLEE,
-            started_at=datetime.now(UTC),
+            started_at=datetime.now(UTC),  # until it is answered
             stt_provider=agent.stt.provider,
             stt_model=agent.stt.model,
             llm_provider=agent.llm.provider,
@@ -243,14 +250,18 @@ class _TestCall:
         )
 
     async def hold(self, call: Call) -> None:
-        """Render the caller, hold the call, keep its recording."""
+        """Render the caller and hold the call."""
         lines = await render(self._script, synthetic=self._synthetic)
-        # Made in a thread: the first one of a process imports onnxruntime.
+        # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
+        caller = await asyncio.to_thread(self._caller, lines)
         voice_model = await asyncio.to_thread(self._voice_model)
+        await self._prewarm(call.id)
+        work = partial(hold_simulated_call, self._setup(call.id, voice_model), caller, call.attach)
+        await (work() if self._real else _in_virtual_time(call, work))
+
+    def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
         agent = self._revision.agent
-        if isinstance(agent.tts, Prewarms) and agent.greeting:
-            await agent.tts.prepare(agent.greeting)
-        simulated = SimulatedCaller(
+        return SimulatedCaller(
             lines,
             expects_greeting=bool(agent.greeting),
             from_number=TEST_CALLER,
@@ -259,14 +270,16 @@ class _TestCall:
             seed=self._seed,
             max_seconds=agent.max_duration_seconds + LINGER_SECONDS,
         )
-        work = partial(hold_simulated_call, self._setup(call.id, voice_model), simulated, call.attach)
-        session: Session = await (work() if self._real else asyncio.to_thread(lambda: run_virtual(work())))
-        recording = session.recording
-        path = None if recording is None else await asyncio.to_thread(self._shelf.save, call.id, recording)
-        if self._shelf.problem:
-            self._log.event(call.id, session.duration_seconds, "recording_not_saved", {"error": self._shelf.problem})
-        self._log.finish(call.id, duration_seconds=session.duration_seconds, end_reason=session.end_reason, recording_path=path)
-        call.finish(session.end_reason, recording)
+
+    async def _prewarm(self, call_id: str) -> None:
+        tts, greeting = self._revision.agent.tts, self._revision.agent.greeting
+        if isinstance(tts, Prewarms) and greeting:
+            # What cannot be prepared is tried again when it is wanted.
+            failed = partial(self._event, call_id, "not_prewarmed")
+            await guarded(tts.prepare(greeting), failed, who=tts.provider)
+
+    def _event(self, call_id: str, kind: str, error: str) -> None:
+        self._log.event(call_id, 0.0, kind, {"error": error})
 
     def _setup(self, call_id: str, voice_model: VoiceModel) -> CallSetup:
         return CallSetup(
@@ -285,13 +298,46 @@ class _TestCall:
         return EnergyModel() if self._synthetic else default_model()
 
 
+async def _in_virtual_time(call: Call, work: Callable[[], Coroutine[Any, Any, Session]]) -> None:
+    """Hold the call in a thread, on a loop of its own. An interruption waits for the thread to end, so that its rows are kept."""
+    running = asyncio.ensure_future(asyncio.to_thread(lambda: run_virtual(work())))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        call.stop("cancelled")
+        await asyncio.wait((running,))
+        raise
+
+
 def _running_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        raise ConfigError(
-            "test() needs a running event loop: in a notebook it has one; elsewhere put it into a coroutine and use asyncio.run(main())."
-        ) from None
+        remedy = "in a notebook it has one; elsewhere put it into a coroutine and use asyncio.run(main())"
+        raise ConfigError(f"test() needs a running event loop: {remedy}.") from None
+
+
+def _tell_newer(newer: Revision, given: Revision) -> None:
+    told = f"{given.agent.name!r}: revision {newer.number} is newer than the one given ({given.number}) and is used"
+    print(f"{told}; pinned=True keeps yours.")  # noqa: T201 (a line under the cell, where the one who gave it looks)
+
+
+def _check_settings(settings: Mapping[str, object]) -> None:
+    known = AgentSettings.__annotations__
+    if unknown := [name for name in settings if name not in known]:
+        raise ConfigTypeError(f"agent() does not know {', '.join(unknown)}; it takes system_prompt, {', '.join(known)}.")
+    for name, remedy in NEEDED.items():
+        if settings.get(name) is None:
+            raise ConfigError(f"{name} is missing: {remedy}, or give any object that follows patter_nb.providers.base.")
+
+
+def _check_numbers(noise_db: object, seed: object) -> None:
+    if noise_db is not None and (isinstance(noise_db, bool) or not isinstance(noise_db, int | float)):
+        raise ConfigTypeError(f"noise_db is {noise_db!r}; it must be a number of dB below the caller's voice, or None.")
+    if noise_db is not None and not -20 <= noise_db <= 80:
+        raise ConfigError(f"noise_db is {noise_db!r}; it must lie from -20 to 80 dB.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigTypeError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
 
 
 def _check_speed(speed: str, agent: Agent) -> None:
@@ -307,6 +353,7 @@ def _check_speed(speed: str, agent: Agent) -> None:
 
 def _refuse(given: dict[str, object]) -> None:
     if cloud := [name for name in given if name in CLOUD]:
-        raise NotImplementedError(f"{cloud[0]}= belongs to a hosted mode, which does not exist: everything runs on this machine, leave it out.")
+        what = f"{cloud[0]}= belongs to a hosted mode, which does not exist"
+        raise NotImplementedError(f"{what}: everything runs on this machine, leave it out.")
     if given:
         raise TypeError(f"Patter() does not know {', '.join(sorted(given))}.")

@@ -70,7 +70,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 """At most five functions that may be longer: "module:function" and the reason."""
 
 BROAD_EXCEPTS = {
-    "session/boundary.py:guarded": "a session's task boundary",
+    "session/boundary.py:guard": "a session's task boundary",
     "session/user_code.py:UserCode.call": "a user's hook, tool or callback",
 }
 """The places where everything is caught; the third that the design grants is the webhook route."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,13 @@ class CallLog:
                 return
             self._calls[call.call_id] = _Call(call)
             self._write(Write("calls", rows.call_row(call, self._phone_id)))
+
+    def answered(self, call_id: str, started_at: datetime) -> None:
+        """The call was answered at this moment, with a time zone: its clock reads 0.0."""
+        with self._lock:
+            if call := self._find(call_id, "its answer"):
+                call.facts = replace(call.facts, started_at=started_at)
+                self._write(Write("calls", {"call_id": call_id, "started_at": started_at.astimezone(UTC)}, update=True))
 
     def event(self, call_id: str, at: float, kind: str, data: Mapping[str, object], turn: int | None = None) -> None:
         """Something happened at `at`, in seconds of the call's clock. `data` is kept as plain data; usage in it as its fields."""

@@ -1,18 +1,41 @@
-"""The task boundary of a session: whatever a provider raises ends as an event, so that the engine decides and the call goes on."""
+"""The task boundary of a session: what a provider raises ends as an event, so that the engine decides and the call goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
-from patter_nb.errors import ProviderError
+from patter_nb.errors import PatterError
+
+
+@contextmanager
+def guard(failed: Callable[[str], None], *, who: str) -> Iterator[None]:
+    """Hand what is raised in the block to `failed` as one sentence. Cancellation passes through."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        # A provider may be a class out of a notebook cell and raise anything; nothing it raises may end the call.
+        failed(_sentence(error, who))
 
 
 async def guarded(work: Awaitable[None], failed: Callable[[str], None], *, who: str) -> None:
-    """Await `work`; hand what it raised to `failed` as one sentence. Cancellation passes through."""
-    try:
+    """Await `work` under `guard`."""
+    with guard(failed, who=who):
         await work
-    except ProviderError as error:
-        failed(str(error))
-    except Exception as error:
-        # A provider may be a class out of a notebook cell and raise anything; nothing it raises may end the call.
-        failed(f"{who} raised {type(error).__name__}: {error}")
+
+
+@contextmanager
+def naming(who: str) -> Iterator[None]:
+    """What is raised in the block is raised on as a `PatterError` whose sentence names `who`."""
+    told: list[str] = []
+    with guard(told.append, who=who):
+        yield
+    if told:
+        raise PatterError(told[0])
+
+
+def _sentence(error: BaseException, who: str) -> str:
+    """Our own errors are sentences already; of a group the first one tells."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {error}".removesuffix(": ")

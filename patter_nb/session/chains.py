@@ -1,12 +1,19 @@
-"""What lies between the parts of a pipeline: stages that see the text or the audio pass, in order. Empty unless something is plugged in."""
+"""What lies between the parts of a pipeline: stages that see the text or the audio pass, in order.
+
+A chain is empty unless something is plugged in. Stages are users' code: what goes wrong in one is told by its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from patter_nb.errors import ConfigTypeError
+from patter_nb.session.boundary import guard, naming
 
 Samples = NDArray[np.int16]
 AudioStage = Callable[[Samples], Samples]
@@ -14,43 +21,65 @@ AudioStage = Callable[[Samples], Samples]
 
 
 class TextStage(Protocol):
-    """Sees a reply's text between the model and the voice. One object serves one reply and may hold text back."""
+    """Sees text between the model and the voice. One object serves one answer of the model and may hold text back."""
 
     def feed(self, text: str) -> str:
         """The text that may pass now."""
 
     def end(self) -> str:
-        """What was held back, when the reply's text is complete."""
+        """What was held back, when the answer's text is complete."""
 
 
 class TextChain:
-    """Stages in order; the text of one reply runs through all of them."""
+    """Stages in order; the text of one answer runs through all of them. `PatterError` when one raises."""
 
     def __init__(self, stages: Sequence[TextStage] = ()) -> None:
         self._stages = tuple(stages)
 
     def feed(self, text: str) -> str:
         for stage in self._stages:
-            text = stage.feed(text)
+            with naming(_name(stage)):
+                text = stage.feed(text)
         return text
 
     def end(self) -> str:
         rest = ""
         for stage in self._stages:
-            rest = (stage.feed(rest) if rest else "") + stage.end()
+            with naming(_name(stage)):
+                rest = (stage.feed(rest) if rest else "") + stage.end()
         return rest
 
 
 class AudioChain:
-    """Stages in order; every frame of one direction runs through all of them."""
+    """Stages in order; every frame of one direction runs through all of them.
 
-    def __init__(self, stages: Sequence[AudioStage] = ()) -> None:
-        self._stages = tuple(stages)
+    A stage that raises, or returns anything but as many int16 samples, is left out from then on, and `failed` is told once.
+    """
+
+    def __init__(self, stages: Sequence[AudioStage] = (), failed: Callable[[str], None] = lambda _: None) -> None:
+        self._stages = list(stages)
+        self._failed = failed
 
     def __bool__(self) -> bool:
         return bool(self._stages)
 
     def run(self, samples: Samples) -> Samples:
-        for stage in self._stages:
-            samples = stage(samples)
+        for stage in tuple(self._stages):
+            with guard(partial(self._leave_out, stage), who=_name(stage)):
+                samples = _checked(stage(samples.copy()), samples, stage)
         return samples
+
+    def _leave_out(self, stage: AudioStage, error: str) -> None:
+        self._stages.remove(stage)
+        self._failed(error)
+
+
+def _checked(after: Samples, before: Samples, stage: AudioStage) -> Samples:
+    if not isinstance(after, np.ndarray) or after.dtype != np.int16 or after.shape != before.shape:
+        what = f"{after.dtype} of shape {after.shape}" if isinstance(after, np.ndarray) else type(after).__name__
+        raise ConfigTypeError(f"{_name(stage)} returned {what}; an audio stage returns int16 of the shape it was given.")
+    return after
+
+
+def _name(stage: object) -> str:
+    return getattr(stage, "__qualname__", type(stage).__name__).replace("<locals>.", "")

@@ -6,13 +6,13 @@ Frames never enter the engine's queue; it is told only what they mean.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
-from patter_nb.audio.convert import Converter, decode
+from patter_nb.audio.convert import Converter, decode, encode
 from patter_nb.audio.formats import PCM_8K, AudioFormat
 from patter_nb.audio.recording import StereoRecorder
 from patter_nb.audio.vad import Voice, VoiceDetector
 from patter_nb.clock import Clock
-from patter_nb.providers.base import STTStream
 from patter_nb.session.chains import AudioChain
 from patter_nb.turns.events import Event, SpeechContinued, SpeechStarted, SpeechStopped
 
@@ -39,6 +39,14 @@ class StreamClock:
         return end + self._offset
 
 
+class Recogniser(Protocol):
+    """Where the caller's audio goes: the first methods of `providers.base.STTStream`. None of them raises."""
+
+    def push(self, audio: bytes, at: float) -> None: ...
+
+    def speech_started(self, at: float) -> None: ...
+
+
 class Inbound:
     """One call's inbound audio. `post` takes the engine's events; `stretch(started_at, ended_at)` each stretch of speech."""
 
@@ -60,24 +68,27 @@ class Inbound:
         self._stretch = stretch
         self._recorder = recorder
         self._chain = chain
+        self._staged = bool(chain)
         self._stream = StreamClock()
-        self._stt: STTStream | None = None
+        self._stt: Recogniser | None = None
         self._convert: Converter | None = None
         self._to_8k = Converter(audio, PCM_8K)
-        self._started_at = 0.0
+        self._started_at: float | None = None
 
-    def listen(self, stt: STTStream, wanted: AudioFormat) -> None:
+    def listen(self, stt: Recogniser, wanted: AudioFormat) -> None:
         """From now on audio also goes to `stt`, in the format it was opened with."""
         self._stt = stt
-        self._convert = Converter(PCM_8K if self._chain else self._audio, wanted)
+        self._convert = Converter(PCM_8K if self._staged else self._audio, wanted)
+        if self._started_at is not None:
+            stt.speech_started(self._clock.now())  # it was opened in the middle of an utterance and gets the rest of it
 
     def frame(self, audio: bytes, at_ms: float) -> None:
         """Take what the carrier sent. Never waits."""
         ends_at = self._stream.ends_at(at_ms, self._audio.seconds(len(audio)), self._clock.now())
         samples = decode(self._to_8k.feed(audio), PCM_8K)
-        if self._chain:
+        if self._staged:
             samples = self._chain.run(samples)
-            audio = samples.tobytes()
+            audio = encode(samples, PCM_8K)
         if self._recorder is not None:
             self._recorder.caller(samples, ends_at - samples.size / PCM_8K.hz)
         for voice in self._detector.feed(samples, ends_at):
@@ -90,6 +101,7 @@ class Inbound:
             self._started_at = voice.at
             if self._stt is not None:
                 self._stt.speech_started(voice.at)
-        elif voice.kind == "stopped":
+        elif voice.kind == "stopped" and self._started_at is not None:
             self._stretch(self._started_at, voice.at)
+            self._started_at = None
         self._post(_EVENTS[voice.kind](voice.at))

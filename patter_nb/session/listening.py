@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from typing import Any
 
 from patter_nb.agent import Agent
 from patter_nb.audio.formats import AudioFormat
+from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, STTStream, Transcript, TurnEnded, choose_format
-from patter_nb.session.boundary import guarded
+from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.inbound import Inbound
 from patter_nb.session.meter import Meter
 from patter_nb.turns.events import (
@@ -20,8 +23,8 @@ from patter_nb.turns.events import (
     TranscriptionFailed,
 )
 
-MAX_OPENINGS = 4
-"""How often a call opens its recogniser before it gives up: once, and three times after failures."""
+REOPEN_AFTER_SECONDS = (0.1, 0.3, 1.0)
+"""Waits before a recogniser that failed is opened again, one for each failure without words between; then the call ends."""
 
 LAST_WORDS_SECONDS = 1.0
 """How long a closed recogniser may take to report what it used."""
@@ -31,7 +34,14 @@ class Listening:
     """Feeds a call's audio to its recogniser and posts what that hears."""
 
     def __init__(
-        self, agent: Agent, call_id: str, audio: AudioFormat, inbound: Inbound, post: Callable[[Event], None], meter: Meter
+        self,
+        agent: Agent,
+        call_id: str,
+        *,
+        audio: AudioFormat,
+        inbound: Inbound,
+        post: Callable[[Event], None],
+        meter: Meter,
     ) -> None:
         self._agent = agent
         self._context = CallContext(call_id, agent.language)
@@ -40,11 +50,31 @@ class Listening:
         self._post = post
         self._meter = meter
         self._stream: STTStream | None = None
+        self._breakage = ""
+        self._broken = asyncio.Event()
         self._over = asyncio.Event()
+        self._failures = 0
+
+    # What the recogniser is told. A class out of a notebook cell may raise where the protocol says that nothing is raised.
+
+    def push(self, audio: bytes, at: float) -> None:
+        """Audio of the caller whose last sample was heard at `at`."""
+        if self._stream is not None:
+            with guard(self._break, who=self._agent.stt.provider):
+                self._stream.push(audio, at)
+
+    def speech_started(self, at: float) -> None:
+        """The caller began to speak at `at`."""
+        if self._stream is not None:
+            with guard(self._break, who=self._agent.stt.provider):
+                self._stream.speech_started(at)
 
     def finalize(self) -> None:
         """Ask for the final transcript of what was said so far."""
-        if self._stream is not None:
+        if self._stream is None:
+            self._post(FinalReceived(""))  # nobody heard it, so no words will come
+            return
+        with guard(self._break, who=self._agent.stt.provider):
             self._stream.finalize()
 
     def finish(self) -> None:
@@ -53,39 +83,48 @@ class Listening:
 
     async def run(self) -> None:
         """Listen until `finish`; a recogniser that keeps failing ends the call politely."""
-        for _ in range(MAX_OPENINGS):
+        while not self._over.is_set():
+            self._broken.clear()
             await guarded(self._listen(), self._failed, who=self._agent.stt.provider)
             self._stream = None
-            if self._over.is_set():
+            if self._failures > len(REOPEN_AFTER_SECONDS):
+                self._post(HangUpRequested("speech recognition failed", self._agent.policy().goodbye))
                 return
-        self._post(HangUpRequested("speech recognition failed", self._agent.policy().goodbye))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REOPEN_AFTER_SECONDS[self._failures - 1]):
+                    await self._over.wait()
 
     async def _listen(self) -> None:
-        over = asyncio.ensure_future(self._over.wait())
-        reading: asyncio.Task[None] | None = None
+        ends = (self._over, self._broken)
+        waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait(), name="listen") for event in ends]
         try:
             async with self._agent.stt.open(self._context, self._wanted) as stream:
                 self._stream = stream
-                self._inbound.listen(stream, self._wanted)
+                self._inbound.listen(self, self._wanted)
                 reading = asyncio.create_task(self._read(stream), name="transcripts")
-                await asyncio.wait((reading, over), return_when=asyncio.FIRST_COMPLETED)
+                waits.append(reading)
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                self._stream = None
             await asyncio.wait((reading,), timeout=LAST_WORDS_SECONDS)
+            if self._broken.is_set():
+                raise ProviderError(self._breakage, provider=self._agent.stt.provider)
             if reading.done():
-                await reading
+                reading.result()
         finally:
-            over.cancel()
-            if reading is not None:
-                reading.cancel()
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _read(self, stream: STTStream) -> None:
         async for event in stream:
             self._heard(event)
-        if not self._over.is_set():
+        if not (self._over.is_set() or self._broken.is_set()):
             raise EOFError("its transcripts ended before the call did")
 
     def _heard(self, event: STTEvent) -> None:
         if isinstance(event, Transcript):
             if event.final:
+                self._failures = 0 if event.text.strip() else self._failures
                 self._post(FinalReceived(event.text, event.started_at, event.ended_at))
             else:
                 self._post(InterimReceived(event.text))
@@ -94,6 +133,12 @@ class Listening:
         else:
             self._meter(event, None)
 
+    def _break(self, error: str) -> None:
+        """The recogniser raised where it was told something."""
+        self._stream, self._breakage = None, error
+        self._broken.set()
+
     def _failed(self, error: str) -> None:
         if not self._over.is_set():
+            self._failures += 1
             self._post(TranscriptionFailed(error))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 
+from patter_nb.agent import Agent
 from patter_nb.live import Live
 from patter_nb.providers.base import LLMStream, TextDelta, ToolSpec, closing
 from patter_nb.session.boundary import guarded
 from patter_nb.session.chains import TextChain
+from patter_nb.session.patience import timely
 from patter_nb.session.speech import Speech
 from patter_nb.turns.commands import ContinueReply, StartReply
 from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, ReplyGenerated, ReplyStarted, ToolCalled
@@ -16,16 +18,17 @@ from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.sentences import Segmenter
 from patter_nb.turns.usage import Usage
 
+SILENCE_SECONDS = 20.0
+"""How long a model may bring nothing in the middle of an answer; before it brings anything the engine's patience counts."""
+
 
 class _Reply:
     """A reply in the making: the agent it was ordered with, its voice and the task that works on it."""
 
-    def __init__(self, number: int, live: Live, speech: Speech, chain: TextChain) -> None:
+    def __init__(self, number: int, agent: Agent, speech: Speech) -> None:
         self.number = number
-        self.agent = live.current.agent
+        self.agent = agent
         self.speech = speech
-        self.chain = chain
-        agent = self.agent
         self.segmenter = Segmenter(aggressive_first_flush=agent.aggressive_first_flush, language=agent.language)
         self.stamped: set[str] = set()
         self.task: asyncio.Task[None] | None = None
@@ -60,8 +63,9 @@ class Pipeline:
 
     def start(self, command: StartReply) -> None:
         """Begin a reply with the agent that is live at this moment."""
-        self._post(ReplyStarted(command.reply, self._live.current.number))
-        reply = _Reply(command.reply, self._live, self._speech(command.reply), self._chain())
+        revision = self._live.current
+        self._post(ReplyStarted(command.reply, revision.number))
+        reply = _Reply(command.reply, revision.agent, self._speech(command.reply))
         self._replies = {command.reply: reply}
         if command.text is None:
             self._work(reply, self._answer(reply, command.messages))
@@ -103,20 +107,22 @@ class Pipeline:
 
     async def _answer(self, reply: _Reply, messages: Sequence[Message]) -> None:
         self._stamp(reply, "hooks_started_at")
+        chain = self._chain()
         prompt = [Message("system", reply.agent.prompt), *messages]
         self._stamp(reply, "hooks_ended_at")
         self._stamp(reply, "llm_requested_at")
-        async with closing(self._llm.reply(prompt, self._tools)) as events:
+        answer = self._llm.reply(prompt, self._tools)
+        async with closing(timely(answer, SILENCE_SECONDS, provider=reply.agent.llm.provider, what="token")) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     self._stamp(reply, "llm_first_token_at")
-                    self._text(reply, reply.chain.feed(event.text))
+                    self._text(reply, chain.feed(event.text))
                 elif isinstance(event, ToolRequest):
                     self._post(ToolCalled(reply.number, event.id, event.name, event.arguments))
                 else:
                     self._meter(event, reply.number)
         self._stamp(reply, "llm_finished_at")
-        self._text(reply, reply.chain.end())
+        self._text(reply, chain.end())
         for segment in reply.segmenter.flush():
             self._say(reply, segment)
         await self._complete(reply)

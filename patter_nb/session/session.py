@@ -7,15 +7,16 @@ never waits for it. Every task of the call lives in one task group.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from patter_nb.audio.convert import decode
 from patter_nb.audio.recording import Recording, StereoRecorder
 from patter_nb.audio.vad import VoiceDetector, VoiceModel
 from patter_nb.carriers.base import (
     AudioReceived,
-    CarrierMessage,
     Connection,
     DtmfPressed,
     MarkPlayed,
@@ -28,10 +29,11 @@ from patter_nb.errors import CarrierError
 from patter_nb.live import Live
 from patter_nb.providers.base import CallContext, LLMStream, ToolSpec, TTSStream, choose_format
 from patter_nb.records.log import CallLog
-from patter_nb.session.boundary import guarded
+from patter_nb.session.agent_speech import AgentSpeech
+from patter_nb.session.boundary import guard, guarded, naming
 from patter_nb.session.chains import AudioChain, AudioStage, TextChain, TextStage
 from patter_nb.session.inbound import Inbound
-from patter_nb.session.listening import Listening
+from patter_nb.session.listening import LAST_WORDS_SECONDS, Listening
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
 from patter_nb.session.outbound import Outbound
@@ -58,8 +60,7 @@ from patter_nb.turns.commands import (
     TransferCall,
 )
 from patter_nb.turns.engine import TurnEngine
-from patter_nb.turns.events import AudioHeard, CallAnswered, CallerHungUp, DtmfReceived, Event, InstantRecorded
-from patter_nb.turns.facts import TurnFacts
+from patter_nb.turns.events import AudioHeard, CallAnswered, CallerHungUp, DtmfReceived, Event, InstantRecorded, UsageReported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class CallSetup:
     user_code: UserCode = field(default_factory=UserCode)
     tools: Mapping[str, tuple[ToolSpec, ToolHandler]] = field(default_factory=dict)
     text_stages: Sequence[Callable[[], TextStage]] = ()
-    """Made anew for each reply; between the model and the voice."""
+    """Made anew for each answer of the model; between it and the voice."""
     audio_in: Sequence[AudioStage] = ()
 
 
@@ -93,9 +94,10 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._engine = TurnEngine(self._agent.policy())
         self._mailbox = Mailbox(self._clock)
-        self._meter = Meter(self._agent, setup.log.prices, self._metered)
+        self._meter = Meter(self._agent, setup.log.prices, self._mailbox.put)
         self._outbound = Outbound(setup.connection, setup.codec)
         self._recorder = StereoRecorder() if setup.record else None
+        self._agent_speech = AgentSpeech(setup.codec.audio, self._recorder, lambda data: self._event("agent_speech", data))
         self._playout = Playout(
             audio=setup.codec.audio,
             clears=setup.codec.clears,
@@ -112,11 +114,20 @@ class Session:
             post=self._mailbox.put,
             stretch=self._caller_spoke,
             recorder=self._recorder,
-            chain=AudioChain(setup.audio_in),
+            chain=AudioChain(setup.audio_in, lambda error: self._event("audio_stage_failed", {"error": error})),
         )
-        self._listening = Listening(self._agent, setup.call_id, setup.codec.audio, self._inbound, self._mailbox.put, self._meter)
+        self._listening = Listening(
+            self._agent,
+            setup.call_id,
+            audio=setup.codec.audio,
+            inbound=self._inbound,
+            post=self._mailbox.put,
+            meter=self._meter,
+        )
+        self._made_as = choose_format(self._agent.tts.formats, setup.codec.audio)
+        self._tools: set[asyncio.Task[None]] = set()
         self._answered = False
-        self._spoken: tuple[int, float, float] | None = None
+        self._ended_after: float | None = None
         self._cancelled = 0
         self.end_reason = ""
         self.zero = self._clock.zero
@@ -124,7 +135,9 @@ class Session:
 
     @property
     def duration_seconds(self) -> float:
-        """Seconds since the answer; 0.0 before it."""
+        """Seconds from the answer to now, or to the end; 0.0 before the answer."""
+        if self._ended_after is not None:
+            return self._ended_after
         return self._clock.now() if self._answered else 0.0
 
     @property
@@ -133,56 +146,69 @@ class Session:
         return None if self._recorder is None else self._recorder.recording()
 
     def stop(self, reason: str) -> None:
-        """End the call at once, as if the caller had hung up. From any thread."""
-
-        def end() -> None:
-            self.end_reason = self.end_reason or reason
-            self._mailbox.put(CallerHungUp())
-
-        self._loop.call_soon_threadsafe(end)
+        """End the call at once, as if the caller had hung up. From any thread; harmless when it is over."""
+        self.end_reason = self.end_reason or reason
+        with contextlib.suppress(RuntimeError):  # its loop is closed: the call is over
+            self._loop.call_soon_threadsafe(self._mailbox.put, CallerHungUp())
 
     async def run(self) -> None:
-        """Hold the call. Returns when it is over; raises what a model or voice raises that cannot even be opened."""
-        setup, agent = self._setup, self._agent
-        context = CallContext(setup.call_id, agent.language)
-        made_as = choose_format(agent.tts.formats, setup.codec.audio)
-        async with agent.llm.open(context) as llm, agent.tts.open(context, made_as) as tts, asyncio.TaskGroup() as tasks:
+        """Hold the call. Returns when it is over; however it ends, what was open of it is in the log.
+
+        Raises `PatterError` for a model or voice that cannot even be opened.
+        """
+        streams = contextlib.AsyncExitStack()
+        try:
+            llm, tts = await self._open(streams)
+            await self._hold(llm, tts)
+        except asyncio.CancelledError:
+            self.end_reason = self.end_reason or "cancelled"
+            raise
+        finally:
+            self._close()
+            with guard(lambda error: self._event("not_closed", {"error": error}), who="the model or the voice"):
+                await streams.aclose()
+
+    async def _open(self, streams: contextlib.AsyncExitStack) -> tuple[LLMStream, TTSStream]:
+        agent, context = self._agent, CallContext(self._setup.call_id, self._agent.language)
+        with naming(agent.llm.provider):
+            llm = await streams.enter_async_context(agent.llm.open(context))
+        with naming(agent.tts.provider):
+            tts = await streams.enter_async_context(agent.tts.open(context, self._made_as))
+        return llm, tts
+
+    async def _hold(self, llm: LLMStream, tts: TTSStream) -> None:
+        async with asyncio.TaskGroup() as tasks:
 
             def spawn(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
                 return tasks.create_task(work, name=name)
 
             self._spawn = spawn
             self._pipeline = self._make_pipeline(llm, tts)
-            helpers = [
-                spawn(self._receive(), "receive"),
-                spawn(self._outbound.run(), "send"),
-                spawn(self._playout.run(), "playout"),
-            ]
+            helpers = [spawn(self._receive(), "receive"), spawn(self._send(), "send"), spawn(self._playout.run(), "playout")]
             listening = spawn(self._listening.run(), "listen")
-            if setup.real_time:
+            if self._setup.real_time:
                 helpers.append(spawn(watch(self._clock, self._stalled), "watch"))
             try:
                 await self._converse()
             finally:
                 self._pipeline.stop()
-                await self._outbound.close()
-                for task in helpers:
+                await guarded(self._outbound.close(), self._line_failed, who="the carrier's socket")
+                for task in (*helpers, *self._tools):
                     task.cancel()
                 self._listening.finish()
-                await asyncio.wait((listening,))
-        self._drain()
+                await asyncio.wait((listening,), timeout=2 * LAST_WORDS_SECONDS)
+                listening.cancel()
 
     def _make_pipeline(self, llm: LLMStream, tts: TTSStream) -> Pipeline:
-        setup, agent = self._setup, self._agent
-        made_as = choose_format(agent.tts.formats, setup.codec.audio)
+        setup = self._setup
 
         def speech(reply: int) -> Speech:
             return Speech(
                 reply,
                 spawn=self._spawn,
                 tts=tts,
-                provider=agent.tts.provider,
-                made_as=made_as,
+                provider=self._agent.tts.provider,
+                made_as=self._made_as,
                 heard_as=setup.codec.audio,
                 playout=self._playout,
                 post=self._mailbox.put,
@@ -206,9 +232,16 @@ class Session:
         while not self._engine.ended:
             event = await self._mailbox.take(self._engine.next_timer())
             now = self._clock.now()
-            commands = self._engine.handle_timer(now) if event is None else self._engine.receive(event, now)
-            for command in commands:
+            for command in self._engine.handle_timer(now) if event is None else self._decide(event, now):
                 self._perform(command)
+
+    def _decide(self, event: Event, now: float) -> list[Command]:
+        try:
+            return self._engine.receive(event, now)
+        except ValueError as error:
+            # It made no sense to the engine, which is unharmed by it.
+            self._event("refused", {"event": type(event).__name__, "error": str(error)})
+            return []
 
     def _perform(self, command: Command) -> None:
         match command:
@@ -225,36 +258,53 @@ class Session:
                 self._pipeline.cancel(reply)
             case ClearAudio():
                 self._clear()
-            case RunTool(reply, tool_id, name, arguments):
-                work = run_tool(self._setup.tools, self._setup.user_code, command)
-                self._spawn(self._post_when_done(work), f"tool {name}")
+            case RunTool():
+                self._run_tool(command)
+            case RecordTurn() | RecordEvent() | EndCall():
+                self._remember(command)
+            case SendDtmf() | TransferCall() | AdoptReply():
+                # They need a carrier with a control channel or a speech-to-speech provider; nothing can ask for them without one.
+                self._event("unsupported", {"command": type(command).__name__})
+
+    def _remember(self, command: RecordTurn | RecordEvent | EndCall) -> None:
+        match command:
             case RecordTurn(facts):
-                self._record(facts)
+                self._agent_speech.closed(facts.reply, interrupted=facts.interrupted)
+                self._setup.log.turn(self._setup.call_id, facts)
             case RecordEvent(kind, data):
                 self._event(kind, data)
             case EndCall(reason):
                 self.end_reason = self.end_reason or reason
-            case SendDtmf() | TransferCall() | AdoptReply():
-                # These need a carrier with a control channel or a speech-to-speech provider; nothing can ask for them without one.
-                self._event("unsupported", {"command": type(command).__name__})
 
-    async def _post_when_done(self, work: Coroutine[None, None, Event]) -> None:
-        self._mailbox.put(await work)
+    def _run_tool(self, command: RunTool) -> None:
+        async def work() -> None:
+            self._mailbox.put(await run_tool(self._setup.tools, self._setup.user_code, command))
+
+        task = self._spawn(work(), f"tool {command.name}")
+        self._tools.add(task)
+        task.add_done_callback(self._tools.discard)
 
     async def _receive(self) -> None:
         async def read() -> None:
             while (text := await self._setup.connection.receive()) is not None:
                 self._message(text)
 
-        await guarded(read(), lambda error: self._event("carrier_error", {"error": error}), who="the carrier's socket")
+        await guarded(read(), self._line_failed, who="the carrier's socket")
         self._mailbox.put(CallerHungUp())
+
+    async def _send(self) -> None:
+        await guarded(self._outbound.run(), self._line_failed, who="the carrier's socket")
+        self._mailbox.put(CallerHungUp())
+
+    def _line_failed(self, error: str) -> None:
+        self._event("carrier_error", {"error": error})
 
     def _message(self, text: str) -> None:
         try:
             events = self._setup.codec.decode(text)
         except CarrierError as error:
             # One malformed message loses itself, never the call.
-            self._event("carrier_error", {"error": str(error)})
+            self._line_failed(str(error))
             return
         for event in events:
             match event:
@@ -276,41 +326,19 @@ class Session:
         self._answered = True
         self._clock.start()
         self.zero = self._clock.zero
+        self._setup.log.answered(self._setup.call_id, datetime.now(UTC))
         self._event("answered", {})
         self._mailbox.put(CallAnswered(self._agent.greeting))
 
     def _heard(self, heard: Heard) -> None:
         self._mailbox.put(AudioHeard(heard.reply, heard.segment, heard.seconds, heard.at))
-        began = heard.at - heard.reply_seconds
-        if self._spoken is None or self._spoken[0] != heard.reply:
-            self._agent_spoke(interrupted=False)
-            self._spoken = (heard.reply, began, heard.at)
-        else:
-            self._spoken = (heard.reply, self._spoken[1], heard.at)
-        if self._recorder is not None:
-            self._recorder.agent(decode(heard.audio, self._setup.codec.audio), heard.at - self._setup.codec.audio.seconds(len(heard.audio)))
+        self._agent_speech.heard(heard)
 
     def _clear(self) -> None:
         unheard, since = self._playout.clear()
         now = self._clock.now()
         self._stamp(self._cancelled, "cleared_at", now)
-        if since is not None and self._recorder is not None:
-            # What was playing between the last mark and now reached the ear, though no mark will ever say so.
-            samples = decode(unheard, self._setup.codec.audio)
-            self._recorder.agent(samples[: int((now - since) * self._setup.codec.audio.hz)], since)
-        self._agent_spoke(interrupted=True)
-
-    def _record(self, facts: TurnFacts) -> None:
-        if self._spoken is not None and self._spoken[0] == facts.reply:
-            self._agent_spoke(interrupted=facts.interrupted)
-        self._setup.log.turn(self._setup.call_id, facts)
-
-    def _agent_spoke(self, *, interrupted: bool) -> None:
-        if self._spoken is None:
-            return
-        reply, began, ended = self._spoken
-        self._spoken = None
-        self._event("agent_speech", {"reply": reply, "started_at": began, "ended_at": ended, "interrupted": interrupted})
+        self._agent_speech.cleared(self._cancelled, unheard, since, now)
 
     def _caller_spoke(self, started_at: float, ended_at: float) -> None:
         self._event("caller_speech", {"started_at": started_at, "ended_at": ended_at})
@@ -324,11 +352,17 @@ class Session:
     def _event(self, kind: str, data: Mapping[str, object]) -> None:
         self._setup.log.event(self._setup.call_id, self.duration_seconds, kind, data)
 
-    def _metered(self, event: Event) -> None:
-        self._mailbox.put(event)
-
-    def _drain(self) -> None:
-        """Usage that was reported after the engine's last word still costs money."""
-        self._agent_spoke(interrupted=False)
-        for usage in self._mailbox.usage_left():
-            self._event("call_usage", {"usage": usage})
+    def _close(self) -> None:
+        """Write down what is still open. After an end as calls end that is usage alone; otherwise also the turn that was open."""
+        if not self._engine.ended:
+            self.end_reason = self.end_reason or "failed"
+        for event in (*self._mailbox.left(), CallerHungUp()):
+            if not self._engine.ended:
+                for command in self._decide(event, self._clock.now()):
+                    if isinstance(command, RecordTurn | RecordEvent | EndCall):
+                        self._remember(command)
+            elif isinstance(event, UsageReported):
+                # What is reported after the engine's last word still costs money.
+                self._event("call_usage", {"usage": event.usage})
+        self._agent_speech.over()
+        self._ended_after = self.duration_seconds

@@ -1,4 +1,7 @@
-"""Holds a test call: a session on one end of a line, a simulated caller on the other, and what that caller heard put beside the rows."""
+"""Holds a test call: a session on one end of a line, a simulated caller on the other.
+
+What that caller heard, by its own clock, is put beside the rows.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import replace
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import FarEndReport, SimulatedCaller
 from patter_nb.clock import CallClock
+from patter_nb.errors import CarrierError
 from patter_nb.session.session import CallSetup, Session
 
 MATCH_SECONDS = 0.5
@@ -16,7 +20,10 @@ MATCH_SECONDS = 0.5
 
 
 async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach: Callable[[Session], None]) -> Session:
-    """Hold the call on this loop. In real time the caller lives in a thread of its own; in virtual time on this very loop."""
+    """Hold the call on this loop. In real time the caller lives in a thread of its own; in virtual time on this very loop.
+
+    Raises what `Session.run` raises, and `CarrierError` when the agent's side sent what a carrier would refuse.
+    """
     near, far = connection_pair()
     session = Session(replace(setup, connection=near))
     attach(session)
@@ -28,7 +35,12 @@ async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach:
         await session.run()
     finally:
         await near.close()
-    _record_what_was_heard(setup, session, await far_end)
+        await asyncio.wait((far_end,))
+        fault = CarrierError("the far end was given up") if far_end.cancelled() else far_end.exception()
+        if fault is None:
+            _record_what_was_heard(setup, session, far_end.result())
+    if fault is not None:
+        raise fault
     return session
 
 

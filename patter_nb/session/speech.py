@@ -10,6 +10,7 @@ from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import Alignment, AudioChunk, TTSEvent, TTSStream, closing
 from patter_nb.session.boundary import guarded
+from patter_nb.session.patience import timely
 from patter_nb.session.playout import Playout
 from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, SegmentAligned, SegmentReady, SegmentSynthesized
 from patter_nb.turns.usage import Usage
@@ -53,10 +54,11 @@ class Speech:
         self._sizes: dict[int, int] = {}
         self._open = 0
         self._broken = False
+        self._cancelled = False
 
     def say(self, text: str) -> None:
-        """Order the next segment; nothing once one has failed."""
-        if self._broken:
+        """Order the next segment; nothing once one has failed, or all of it was cancelled."""
+        if self._broken or self._cancelled:
             return
         segment = len(self._tasks)
         self._post(SegmentReady(self._reply, segment, text))
@@ -68,31 +70,40 @@ class Speech:
         await asyncio.gather(*self._tasks)
 
     def cancel(self) -> None:
-        """Stop synthesising. What is queued for the ear is the playout's."""
+        """Stop synthesising. What is queued for the ear is the playout's; nothing is added to it, whoever goes on working."""
+        self._cancelled = True
         for task in self._tasks:
             task.cancel()
 
     async def _synthesise(self, segment: int, text: str) -> None:
         convert = Converter(*self._formats)
-        async with self._slots, closing(_timely(self._tts.speak(text), self._provider)) as events:
-            if segment == 0:
-                self._stamp("tts_requested_at")
+        if segment == 0:
+            self._stamp("tts_requested_at")
+        async with self._slots, closing(self._speak(text)) as events:
             async for event in events:
                 if isinstance(event, AudioChunk):
-                    if segment == 0 and segment not in self._sizes:
+                    if event.audio and segment == 0 and not self._sizes.get(segment):
                         self._stamp("tts_first_byte_at")
                     self._play(segment, convert.feed(event.audio), last=False)
                 elif isinstance(event, Alignment):
                     self._post(SegmentAligned(self._reply, segment, event.points))
                 else:
                     self._meter(event, self._reply)
-        self._play(segment, convert.flush(), last=True)
+        rest = convert.flush()
+        if not (rest or self._sizes.get(segment)) and any(map(str.isalnum, text)):
+            raise ProviderError(f"{self._provider} made no audio of a segment that has words.", provider=self._provider)
+        self._play(segment, rest, last=True)
         self._post(SegmentSynthesized(self._reply, segment, self._seconds(segment)))
+
+    def _speak(self, text: str) -> AsyncIterator[TTSEvent]:
+        return timely(self._tts.speak(text), SILENCE_SECONDS, provider=self._provider, what="audio")
 
     def _seconds(self, segment: int) -> float:
         return self._formats[1].seconds(self._sizes.get(segment, 0))
 
     def _play(self, segment: int, audio: bytes, *, last: bool) -> None:
+        if self._cancelled:
+            return
         self._sizes[segment] = self._sizes.get(segment, 0) + len(audio)
         self._waiting.setdefault(segment, []).append((audio, last))
         while pieces := self._waiting.get(self._open):
@@ -107,23 +118,9 @@ class Speech:
         self._broken = True
         for task in self._tasks[segment + 1 :]:
             task.cancel()
+        self._waiting = {number: pieces for number, pieces in self._waiting.items() if number <= segment}
         self._play(segment, b"", last=True)
         self._post(ReplyFailed(self._reply, "tts", error, segment, self._seconds(segment)))
 
     def _stamp(self, name: str) -> None:
         self._post(InstantRecorded(self._reply, name, self._now()))
-
-
-async def _timely(events: AsyncIterator[TTSEvent], provider: str) -> AsyncIterator[TTSEvent]:
-    """The events of a synthesis, which fails when it stays silent too long. Closing this closes it."""
-    async with closing(events):
-        while True:
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):
-                    event = await anext(events, None)
-            except TimeoutError:
-                message = f"{provider} brought no audio within {SILENCE_SECONDS:g} s."
-                raise ProviderError(message, provider=provider, retryable=True) from None
-            if event is None:
-                return
-            yield event

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from patter_nb.providers.base import ToolSpec
-from patter_nb.session.user_code import UserCode
+from patter_nb.session.user_code import Outcome, UserCode
 from patter_nb.turns.commands import RunTool
 from patter_nb.turns.events import ToolReturned
 
@@ -24,16 +24,24 @@ async def run_tool(tools: Mapping[str, tuple[ToolSpec, ToolHandler]], user_code:
         return _error(command, f"There is no tool named {command.name!r}; the tools are: {known}.")
     try:
         arguments = json.loads(command.arguments or "{}")
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # the latter from deep nesting
         return _error(command, f"The arguments of {command.name} are not JSON: {error}.")
     if not isinstance(arguments, dict):
         return _error(command, f"The arguments of {command.name} must be a JSON object, not {type(arguments).__name__}.")
     _, handler = tools[command.name]
     outcome = await user_code.call(handler, arguments, deadline_seconds=DEADLINE_SECONDS)
+    if outcome.error is None and not isinstance(outcome.value, str):
+        # What was returned is the user's as well: its parts may refuse to be written down.
+        told = await user_code.call(_as_json, outcome.value, deadline_seconds=DEADLINE_SECONDS, quick=True)
+        reason = f"What {command.name} returned cannot be told to the model: {told.error}"
+        outcome = told if told.error is None else Outcome(error=reason)
     if outcome.error is not None:
         return _error(command, outcome.error)
-    result = outcome.value if isinstance(outcome.value, str) else json.dumps(outcome.value, default=str, ensure_ascii=False)
-    return ToolReturned(command.reply, command.id, result=result)
+    return ToolReturned(command.reply, command.id, result=outcome.value)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _error(command: RunTool, sentence: str) -> ToolReturned:

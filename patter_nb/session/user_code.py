@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from patter_nb.clock import at_real_pace
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -30,20 +32,27 @@ class UserCode:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
 
-    async def call(self, function: Callable[..., Any], *arguments: object, deadline_seconds: float, quick: bool = False) -> Outcome:
+    async def call(
+        self, function: Callable[..., Any], *arguments: object, deadline_seconds: float, quick: bool = False
+    ) -> Outcome:
         """Call `function`; after `deadline_seconds` stop waiting for it.
 
-        `quick` functions are called right here, on the call's own loop (text stages, filters: anything per token or frame); others run
-        in a thread when they are sync. A thread cannot be stopped: after its deadline it runs on, and what it returns is dropped.
+        `quick` functions are called right here, on the call's own loop (whatever runs per token or frame); others run in a thread
+        when they are sync. A thread cannot be stopped: after its deadline it runs on, and what it returns is dropped.
         """
         try:
-            async with asyncio.timeout(deadline_seconds):
+            async with asyncio.timeout(deadline_seconds) as deadline:
                 return Outcome(value=await self._run(function, arguments, quick))
-        except TimeoutError:
-            return Outcome(error=f"{_name(function)} took longer than {deadline_seconds:g} s.")
-        except Exception as error:
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Outcome(error=f"{_name(function)} was cancelled.")
+        except Exception as error:  # noqa: BLE001
             # A user's hook, tool or callback may raise anything; the call goes on and the row tells.
-            return Outcome(error=f"{_name(function)} raised {type(error).__name__}: {error}")
+            if deadline.expired():
+                return Outcome(error=f"{_name(function)} took longer than {deadline_seconds:g} s.")
+            return Outcome(error=f"{_name(function)} raised {type(error).__name__}: {error}".removesuffix(": "))
 
     async def _run(self, function: Callable[..., Any], arguments: tuple[object, ...], quick: bool) -> Any:
         if inspect.iscoroutinefunction(function):
@@ -58,7 +67,8 @@ class UserCode:
         async def wait() -> Any:
             return await awaitable
 
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(wait(), self._loop))
+        with at_real_pace():  # in virtual time the deadline would come at once
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(wait(), self._loop))
 
 
 def _name(function: Callable[..., Any]) -> str:
