@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from patter_nb.errors import ConfigError
@@ -39,6 +40,16 @@ def test_without_a_store_everything_is_in_memory(call: Call, turn: Turn, full: d
     assert log.latency("call_1").loc["gap_ms", "p50"] == pytest.approx(1045)
     assert log.metrics("call_1").latency_p95.tts_ms == pytest.approx(121)
     assert [round(found.gap_ms) for _, found in log.attributions("call_1")] == [1045]
+
+
+def test_the_clock_of_a_call_counts_from_its_answer(log: CallLog, store: Store, call: Call, turn: Turn) -> None:
+    log.begin(call())
+    log.answered("call_1", datetime(2026, 7, 20, 20, 0, 3, tzinfo=timezone(timedelta(hours=2))))
+    log.turn("call_1", turn(1, {"speech_started_at": 1.5}))
+    assert log.flush(10)
+    for kept in (log, store):
+        assert kept.calls()["started_at"].tolist() == [pd.Timestamp("2026-07-20T18:00:03Z")]
+        assert kept.turns()["started_at"].tolist() == [pd.Timestamp("2026-07-20T18:00:04.5Z")]
 
 
 def test_a_turn_and_the_event_that_closed_it_are_in_one_transaction(log: CallLog, store: Store, call: Call, turn: Turn) -> None:
