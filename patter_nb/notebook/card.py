@@ -42,7 +42,7 @@ def card_html(view: CallView) -> str:
 
 def _head(view: CallView) -> str:
     state = f'<span class="pnb-state pnb-{view.state}">{_STATES[view.state]}</span>'
-    when = "" if view.started_at is None else f'<span class="pnb-when">{view.started_at:%Y-%m-%d %H:%M}</span>'
+    when = "" if view.started_at is None else f'<span class="pnb-when">{view.started_at:%Y-%m-%d %H:%M %Z}</span>'
     name = f'<span class="pnb-name">{markup(words(view.agent))}</span>'
     what = f"<span>{markup(' · '.join(summary_parts(view)))}</span>"
     error = f'<p class="pnb-error">{markup(words(view.error))}</p>' if view.error else ""

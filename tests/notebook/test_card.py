@@ -101,7 +101,7 @@ def test_the_parts_stand_in_their_order(make_view: Make, recording: Recording) -
 
 def test_the_head_tells_who_called_how_long_and_how_it_ended(make_view: Make) -> None:
     assert shown(card_html(make_view(6))).startswith(
-        "reception ended test call · +1•••••4321 · 0:32 · 6 turns · caller hung up 2026-11-03 14:02"
+        "reception ended test call · +1•••••4321 · 0:32 · 6 turns · caller hung up 2026-11-03 14:02 UTC"
     )
 
 
@@ -131,7 +131,7 @@ def test_a_running_call_shows_no_empty_tables(make_view: Make) -> None:
     text = shown(card_html(make_view(0, state="running", speech=())))
     assert "in call" in text
     assert "Cost" not in text
-    assert "Latency" not in text
+    assert "measured" not in text
 
 
 def test_unknown_prices_are_told_with_their_reason(make_view: Make) -> None:

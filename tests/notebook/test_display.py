@@ -60,6 +60,19 @@ thread.start(); thread.join()
 await beta.card.update(lambda: view(21))
 print(len(drawn) < 21, drawn[-1], drawn == sorted(drawn))
 """,
+    "slow": """
+begun, gate = threading.Event(), threading.Event()
+def slow():
+    begun.set(); gate.wait(10)
+    return make(23, agent="beta", speech=())
+first = asyncio.create_task(beta.card.update(slow))
+await asyncio.to_thread(begun.wait)
+second = asyncio.create_task(beta.card.update(lambda: make(24, agent="beta", speech=())))
+overtaken, _ = await asyncio.wait([second], timeout=0.2)
+gate.set()
+await asyncio.gather(first, second)
+print("overtaken:", len(overtaken))
+""",
     "other loop": """
 def elsewhere():
     asyncio.run(beta.card.update(lambda: make(22, agent="beta", speech=())))
@@ -117,6 +130,10 @@ def test_pulled_in_a_later_cell_the_call_shows_the_same_as_its_card(outputs: dic
 
 def test_of_many_states_the_newest_is_drawn_and_none_out_of_order(outputs: dict[str, list[Any]]) -> None:
     assert printed(outputs["thread"]) == "True 21 True\n"
+
+
+def test_a_state_never_overtakes_an_older_one_that_is_still_drawn(outputs: dict[str, list[Any]]) -> None:
+    assert printed(outputs["slow"]) == "overtaken: 0\n"
 
 
 def test_a_failed_drawing_is_told_to_whoever_waits_and_ends_nothing(outputs: dict[str, list[Any]]) -> None:

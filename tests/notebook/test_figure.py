@@ -19,7 +19,11 @@ from patter_nb.notebook.view import CallView
 from patter_nb.notebook.waterfall import call_picture
 
 Make = Callable[..., CallView]
-EVERY_SCRIPT = "Hi 你好 مرحبا שלום नमस्ते こんにちは 🎉 $5 and $6 <b> \\alpha_{x}^2 % & \x07 é"
+WORDS = {
+    "many scripts": "Hi 你好 مرحبا שלום नमस्ते こんにちは 🎉",
+    "formulas": "$\\frac and 5$ \\alpha_{x}",
+    "signs": "<b> & \x07 \ud800 % # é",
+}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -34,9 +38,9 @@ def test_a_figure_has_the_size_of_its_picture_and_the_ground_of_its_page(make_vi
     assert np.allclose(image[0, 0, :3], ground, atol=0.01)
 
 
-@pytest.mark.parametrize("changes", [{1: {"caller_text": EVERY_SCRIPT}}, {1: {"instants": {}}}], ids=["every script", "no gap"])
-def test_no_words_and_no_gap_make_matplotlib_complain(make_view: Make, changes: dict) -> None:  # type: ignore[type-arg]
-    figure = call_figure(make_view(2, changes=changes))
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_no_words_make_matplotlib_complain(make_view: Make, words: str) -> None:
+    figure = call_figure(make_view(2, changes={1: {"caller_text": words}, 2: {"error": words, "instants": {}}}))
     assert figure_png(figure).startswith(b"\x89PNG")
     assert "svg" in ET.fromstring(figure_svg(figure)).tag
 
