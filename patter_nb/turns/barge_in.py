@@ -42,9 +42,9 @@ class Voice:
 
 def meaning(voice: Voice, speaking: Turn, policy: TurnPolicy) -> Meaning:
     """What `voice` means for the turn in which the agent is replying."""
-    if speaking.kind == "goodbye":
+    if speaking.can_go_on:
+        return "goes on" if voice.lasted(policy.resume_seconds) else "nothing yet"
+    threshold = policy.barge_in_seconds
+    if threshold is None or not speaking.reply.is_heard or speaking.kind == "goodbye":
         return "nothing yet"
-    if speaking.reply.is_heard:
-        threshold = policy.barge_in_seconds
-        return "interrupts" if threshold is not None and voice.lasted(threshold) else "nothing yet"
-    return "goes on" if speaking.kind == "caller" and voice.lasted(policy.resume_seconds) else "nothing yet"
+    return "interrupts" if voice.lasted(threshold) else "nothing yet"

@@ -41,13 +41,13 @@ class Caller:
         if self._ear.voice is not None:
             self._voice(event.at)
             self.heed_voice(now)
-            self._fall_silent(self._ear.voice, event.at, now)
+            self.fall_silent(self._ear.voice, event.at, now)
             if self._floor.policy.ends_turns == "session":
                 self._floor.commands.append(FinalizeTranscript())
 
     def turn_ended(self, event: ProviderTurnEnded, now: float) -> None:
         voice = self._ear.voice
-        turn, part = self._holder(event.at) if voice is None else self._fall_silent(voice, event.at, now)
+        turn, part = self._holder(event.at) if voice is None else self.fall_silent(voice, event.at, now)
         words = (event.text or "").strip()
         if words:
             self._take(turn, part, words, now)
@@ -82,7 +82,7 @@ class Caller:
         voice.last = max(voice.last, at)
         return voice
 
-    def _fall_silent(self, voice: Voice, at: float, now: float) -> tuple[Turn, Part]:
+    def fall_silent(self, voice: Voice, at: float, now: float) -> tuple[Turn, Part]:
         """The voice ended at `at`: settle whose it was, and wait for its words."""
         turn, part = self._whose_voice(voice)
         self._ear.voice = None
@@ -153,18 +153,20 @@ class Caller:
             dated = stretch_at(spoken_at, (*self._floor.unwritten(), *given_up))
             if dated is not None:
                 return dated
-        place = self._holder(now)
-        return place if voice is None or place == (self._floor.speaking, "caller") else voice
+        speaking = self._floor.speaking
+        if voice is not None and speaking is not None and not speaking.can_go_on:
+            return voice
+        return self._holder(now)
 
     def _holder(self, at: float) -> tuple[Turn, Part]:
         """To whom a sound at `at` belongs of which nothing else is known; it opens a turn when nobody has the floor."""
         voice, speaking = self._ear.voice, self._floor.speaking
         if voice is not None and voice.turn is not None:
             return voice.turn, "caller"
+        if speaking is not None and speaking.can_go_on:
+            return speaking, "caller"
         if speaking is not None and (speaking.reply.is_heard or speaking.kind == "goodbye"):
             return speaking, "overlap"
-        if speaking is not None and speaking.kind == "caller":
-            return speaking, "caller"
         return self._floor.caller_turn(at), "caller"
 
     def _revive(self, turn: Turn, now: float) -> tuple[Turn, Part]:
@@ -183,7 +185,7 @@ class Caller:
             return
         turn.words.append(words)
         turn.deaf = False
-        if turn is floor.speaking and not (turn.reply.is_heard or turn.reply.adopted):
+        if turn is floor.speaking and turn.can_go_on and not turn.reply.adopted:
             floor.take_back(turn)
             if asked is not None and asked.turn is turn and self._ear.voice is None:
                 self._grant_silence(asked)

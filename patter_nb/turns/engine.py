@@ -219,7 +219,9 @@ class TurnEngine:
     def _provider_reply_started(self, event: e.ProviderReplyStarted, now: float) -> None:
         floor = self._floor
         if floor.leaving is None:
-            floor.ear.voice = None  # whoever was speaking, the provider takes the floor
+            if floor.ear.voice is not None:
+                # Whoever is speaking, the provider took the floor.
+                self._caller.fall_silent(floor.ear.voice, floor.ear.voice.last, now)
             floor.yield_floor("the provider began another reply", now)
             floor.adopt(floor.listening or floor.open("said"), event.id, now)
 

@@ -166,7 +166,7 @@ class Floor:
         turn = self.speaking
         if turn is None or self.leaving is not None:
             return
-        if turn.kind == "caller" and not turn.reply.is_heard:
+        if turn.can_go_on:
             self.put_back(turn)
         else:
             self.cut_off(turn, reason, now)

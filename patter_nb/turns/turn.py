@@ -50,6 +50,11 @@ class Turn:
         return self.replies[-1]
 
     @property
+    def can_go_on(self) -> bool:
+        """Whether the caller, once answered, has heard nothing of it yet: what he adds belongs to the same turn."""
+        return self.kind == "caller" and not self.reply.is_heard
+
+    @property
     def blank(self) -> bool:
         """Whether it was a sound without words that nobody answered: nothing a row could tell."""
         return self.kind == "caller" and not (self.words or self.overlap or self.replies or self.error)

@@ -543,6 +543,17 @@ def test_a_caller_who_waits_for_his_answer_may_say_more_over_the_greeting(talk):
     assert call.events("overlap") == [{"turn": 0, "text": "mhm"}]
 
 
+def test_words_of_a_voice_over_a_greeting_that_is_not_heard_yet_wait_with_it(talk):
+    call = talk("Good evening!")
+    call.made(0.1, 1, "Good evening!")
+    call.tell(0.2, SpeechStarted(0.15))
+    assert call.final(0.3, "hel") == []
+    call.heard(0.35, 1, 0.2)
+    assert call.tell(0.45, SpeechStopped(0.4)) == [RecordEvent("overlap", {"turn": 0, "text": "hel"}), FinalizeTranscript()]
+    call.heard(2.2, 1, 2.0)
+    assert call.engine.state == "waiting"
+
+
 # A provider that owns turn-taking.
 
 PROVIDER = {"ends_turns": "provider"}

@@ -681,6 +681,18 @@ def test_a_provider_that_talks_on_cuts_itself_off(talk):
     assert (call.rows[0].heard_text, call.rows[0].interrupted) == ("Dinner", False)
 
 
+def test_no_word_is_lost_when_a_provider_takes_the_floor(talk):
+    call = talk(begins_replies="provider", barge_in_seconds=None)
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.4, ProviderReplyStarted("resp_1"))
+    call.made(2.5, 1, "Dinner is at six.")
+    call.heard(3.6, 1, 1.0)
+    call.tell(3.7, SpeechStarted(3.6))
+    call.final(3.8, "and lunch")
+    call.tell(3.9, ProviderReplyStarted("resp_2"), CallerHungUp())
+    assert [(row.caller_text, row.overlap_text) for row in call.rows] == [("when", "and lunch"), ("", "")]
+
+
 # The call ends.
 
 

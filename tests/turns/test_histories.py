@@ -152,7 +152,8 @@ def the_caller_can_interrupt(world):
             if world.jobs[reply].kind == "goodbye" or world.jobs[reply].cancelled_at is not None:
                 continue
             began = min(at for at, _, number in world.carrier.audible if number == reply)
-            assert not (since > max(start, began) + slack and until < end - 0.1), f"reply {reply} went on over the caller at {since}"
+            went_on = since > max(start, began) + slack and until < end - 0.1
+            assert not went_on, f"reply {reply} went on over the caller at {since}"
 
 
 def interruptions_are_told_as_they_were(world):

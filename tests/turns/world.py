@@ -259,7 +259,7 @@ class Carrier:
     def _played(self, generation: int) -> None:
         if generation != self._generation or self._playing is None:
             return
-        job, segment, start, end, since = self._playing
+        job, segment, _, end, since = self._playing
         self._playing = None
         self._hear(job, segment, end, since)
         self.world.after(self.world.network_seconds, lambda: self._mark(job, segment, end))
