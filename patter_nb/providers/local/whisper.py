@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,7 +93,7 @@ class Whisper:
             return_scores=True,
         )
         no_speech = float(result.no_speech_prob)
-        text = self._tokens.decode(self._within(result.sequences_ids[0], seconds)).strip()
+        text = self._tokens.decode(within(result.sequences_ids[0], seconds, self._first_time)).strip()
         if is_made_up(text, seconds, no_speech=no_speech, score=float(result.scores[0])):
             return Heard("", no_speech)
         return Heard(without_circles(text, seconds), no_speech)
@@ -109,20 +110,24 @@ class Whisper:
             raise ConfigError(f"the model's tokenizer.json knows no {name}: it is not a Whisper tokenizer.")
         return int(number)
 
-    def _within(self, tokens: list[int], seconds: float) -> list[int]:
-        """The text tokens whose segment began within the audio: what is said to begin behind its end was made up."""
-        kept: list[int] = []
-        segment: list[int] = []
-        start = 0.0
-        for token in tokens:
-            if token < self._first_time:
-                segment.append(token)
-                continue
-            if segment and start < seconds:
-                kept += segment
-            start = (token - self._first_time) * 0.02
-            segment = []
-        return kept + segment if start < seconds else kept
+
+def within(tokens: Sequence[int], seconds: float, first_time: int) -> list[int]:
+    """The text tokens of those segments that begin within the audio: what is said to begin behind its end was made up.
+
+    From `first_time` on, tokens are times, in steps of 20 ms from the start; each segment stands between two of them.
+    """
+    kept: list[int] = []
+    segment: list[int] = []
+    start = 0.0
+    for token in tokens:
+        if token < first_time:
+            segment.append(token)
+            continue
+        if segment and start < seconds:
+            kept += segment
+        start = (token - first_time) * 0.02
+        segment = []
+    return kept + segment if start < seconds else kept
 
 
 def is_quiet(samples: Samples) -> bool:

@@ -124,7 +124,7 @@ from patter_nb.providers.local import LocalSTT, LocalTTS
 from patter_nb.providers.local.client import WORKER
 LocalSTT().ready()
 LocalTTS().ready()
-print(WORKER.start().pid, flush=True)
+print(WORKER.start().pid, WORKER.start().port.result(60) and "", flush=True)
 sys.stdin.read()
 """
 

@@ -203,8 +203,15 @@ def test_a_final_that_is_ready_but_was_not_taken_is_withheld_as_well(models: Non
             stream.finalize()
             assert stream.asked_for is not None
             await asyncio.wait({stream.asked_for})  # the words are there, and nobody has read them
-            ear.speech(await spoken("It is a very small dog."))
-            heard = await ear.final()
+            more = await spoken("It is a very small dog.")
+            ear.speech(more)
+            reading = asyncio.create_task(anext(stream))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not reading.done()
+            stream.finalize()
+            heard = await reading
+            assert isinstance(heard, Transcript)
             assert "bring" in heard.text
             assert "small" in heard.text
 

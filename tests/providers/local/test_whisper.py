@@ -16,6 +16,7 @@ from patter_nb.providers.local.whisper import (
     is_quiet,
     log_mel,
     mel_filters,
+    within,
     without_circles,
 )
 
@@ -65,6 +66,23 @@ CIRCLES = {
 def test_repeats_go_only_where_there_was_no_time_to_say_them(case: tuple[str, float], expected: str) -> None:
     text, seconds = case
     assert without_circles(text.strip(), seconds) == expected
+
+
+TIME = 50363
+SEGMENTS = {
+    "one segment": ([TIME, 1, 2, TIME + 70], [1, 2]),
+    "two segments": ([TIME, 1, TIME + 40, TIME + 40, 2, TIME + 70], [1, 2]),
+    "the sentence again, behind the end": ([TIME, 1, 2, TIME + 80, TIME + 80, 1, 2, TIME + 160], [1, 2]),
+    "again, and never ended": ([TIME, 1, 2, TIME + 80, TIME + 80, 1, 2], [1, 2]),
+    "no time at all": ([1, 2], [1, 2]),
+    "no end": ([TIME, 1, 2], [1, 2]),
+    "nothing": ([TIME], []),
+}
+
+
+@pytest.mark.parametrize(("tokens", "kept"), SEGMENTS.values(), ids=SEGMENTS.keys())
+def test_what_begins_behind_the_end_of_the_audio_is_dropped(tokens: list[int], kept: list[int]) -> None:
+    assert within(tokens, 1.5, TIME) == kept
 
 
 def test_mel_bands_are_triangles_of_equal_area_in_rising_order() -> None:
