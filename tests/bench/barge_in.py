@@ -49,8 +49,8 @@ async def main(moments: int) -> None:
         stops.sort()
         p95 = statistics.quantiles(stops, n=20, method="inclusive")[-1]
         print(
-            f"threshold {threshold} ms: n {len(stops)}, missed {len(missed)}, p50 {statistics.median(stops):.0f} ms, p95 {p95:.0f} ms, "
-            f"worst {stops[-1]:.0f} ms, load {os.getloadavg()[0]:.2f}"
+            f"threshold {threshold} ms: n {len(stops)}, missed {len(missed)}, p50 {statistics.median(stops):.0f} ms, "
+            f"p95 {p95:.0f} ms, worst {stops[-1]:.0f} ms, load {os.getloadavg()[0]:.2f}"
         )
 
 

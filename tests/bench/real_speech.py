@@ -32,7 +32,8 @@ def prompts() -> dict[str, str]:
     for line in gzip.decompress(TRANSCRIPTS.read_bytes()).decode().splitlines():
         name, _, text = line.partition(":")
         path = SOUNDS / f"{name.strip()}.wav"
-        if line.startswith(";") or not text.strip() or len(text.split()) < 4 or re.search(r"[\[\](){}<>]", text) or not path.exists():
+        bracketed = re.search(r"[\[\](){}<>]", text)
+        if line.startswith(";") or len(text.split()) < 4 or bracketed or not path.exists():
             continue
         samples, hz = read_wav(path)
         if len(samples) / hz <= 25:
@@ -74,18 +75,23 @@ async def speech(count: int) -> None:
             count_wrong = edits(said, words(heard))
             wrong, total = wrong + count_wrong, total + len(said)
             flag = "" if turns == 1 else f"  <- {turns} turns"
-            print(f"{name:<36} {count_wrong:>2}/{len(said):<2} turns {turns} wordless {wordless}{flag}\n    {texts[name]}\n    {heard}", flush=True)
+            print(f"{name:<36} {count_wrong:>2}/{len(said):<2} turns {turns} wordless {wordless}{flag}")
+            print(f"    {texts[name]}\n    {heard}", flush=True)
         label = "clean" if noise_db is None else f"{noise_db:g} dB"
         print(f"{label}: WER {wrong}/{total} = {wrong / total:.1%}, n {len(names)}, load {os.getloadavg()[0]:.2f}", flush=True)
 
 
-async def not_speech(music: bool) -> None:
+def other_sounds(music: bool) -> list[Path]:
     files = [*sorted((SOUNDS / "silence").glob("*.wav")), SOUNDS / "beep.wav", SOUNDS / "beeperr.wav"]
-    files += sorted(MUSIC.glob("*.wav")) if music else []
+    return files + (sorted(MUSIC.glob("*.wav")) if music else [])
+
+
+async def not_speech(files: list[Path]) -> None:
     for path in files:
         samples, hz = read_wav(path)
         heard, turns, wordless = await hold((samples[: 60 * hz], hz), None)
-        print(f"{path.name:<36} {min(60, len(samples) / hz):5.1f} s  turns {turns}  wordless stretches {wordless}  {heard!r}", flush=True)
+        seconds = min(60, len(samples) / hz)
+        print(f"{path.name:<36} {seconds:5.1f} s  turns {turns}  wordless stretches {wordless}  {heard!r}", flush=True)
 
 
 if __name__ == "__main__":
@@ -94,4 +100,4 @@ if __name__ == "__main__":
     parser.add_argument("--skip-music", action="store_true")
     given = parser.parse_args()
     asyncio.run(speech(given.prompts))
-    asyncio.run(not_speech(not given.skip_music))
+    asyncio.run(not_speech(other_sounds(not given.skip_music)))

@@ -29,7 +29,7 @@ async def main(calls: int) -> None:
     caller = turns[turns.kind == "caller"].copy()
     caller["witness_ms"] = caller.gap_ms - caller.perceived_ms
     spans = [f"{span.name}_ms" for span in SPANS]
-    shown = ["call_id", "turn", "interrupted", "caller_text", "gap_ms", "perceived_ms", "witness_ms", *spans, "unexplained_ms", "error"]
+    shown = ["turn", "interrupted", "caller_text", "gap_ms", "perceived_ms", "witness_ms", *spans, "unexplained_ms", "error"]
     pd.set_option("display.width", 400, "display.max_columns", 40, "display.max_rows", 200, "display.max_colwidth", 28)
     print(caller[shown].round(1).to_string())
     figures = ["gap_ms", *spans, "unexplained_ms", "witness_ms"]
@@ -41,7 +41,7 @@ async def main(calls: int) -> None:
             "worst": caller[figures].abs().max(),
         }
     )
-    print(f"\nload at the end {os.getloadavg()[0]:.2f}, calls {calls}, caller turns {len(caller)}, errors {caller.error.notna().sum()}")
+    print(f"\nload at the end {os.getloadavg()[0]:.2f}, calls {calls}, caller turns {len(caller)}, errors {caller.error.count()}")
     print(summary.round(1).to_string())
 
 

@@ -16,7 +16,10 @@ def test_sync_and_async_functions_and_returned_awaitables_give_their_value() -> 
     async def double(x: int) -> int:
         return x * 2
 
-    for function in (lambda x: x * 2, double, lambda x: double(x)):
+    def returns_awaitable(x: int) -> object:
+        return double(x)
+
+    for function in (lambda x: x * 2, double, returns_awaitable):
         assert run(UserCode().call(function, 21, deadline_seconds=5)) == Outcome(42)
 
 
@@ -73,9 +76,12 @@ def test_an_async_function_runs_on_the_users_loop_when_the_call_has_another() ->
         async def where() -> asyncio.AbstractEventLoop:
             return asyncio.get_running_loop()
 
+        def returns_awaitable() -> object:
+            return where()
+
         async def main() -> tuple[Outcome, Outcome]:
             code = UserCode(users)
-            return await code.call(where, deadline_seconds=5), await code.call(lambda: where(), deadline_seconds=5)
+            return await code.call(where, deadline_seconds=5), await code.call(returns_awaitable, deadline_seconds=5)
 
         assert [outcome.value for outcome in asyncio.run(main())] == [users, users]
     finally:
