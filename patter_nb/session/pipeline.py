@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 
 from patter_nb.agent import Agent
 from patter_nb.live import Live
 from patter_nb.providers.base import LLMStream, TextDelta, ToolSpec, closing
-from patter_nb.session.boundary import guarded
+from patter_nb.session.boundary import guard
 from patter_nb.session.chains import TextChain
 from patter_nb.session.patience import timely
 from patter_nb.session.speech import Speech
@@ -68,14 +69,14 @@ class Pipeline:
         reply = _Reply(command.reply, revision.agent, self._speech(command.reply))
         self._replies = {command.reply: reply}
         if command.text is None:
-            self._work(reply, self._answer(reply, command.messages))
+            self._work(reply, partial(self._answer, reply, command.messages))
         else:
-            self._work(reply, self._recite(reply, command.text))
+            self._work(reply, partial(self._recite, reply, command.text))
 
     def proceed(self, command: ContinueReply) -> None:
         """Ask the model again within the same reply, now that its tools have returned."""
         if (reply := self._replies.get(command.reply)) is not None:
-            self._work(reply, self._answer(reply, command.messages))
+            self._work(reply, partial(self._answer, reply, command.messages))
 
     def fill(self, number: int, text: str) -> None:
         """Say a filler line within a reply that waits for its tool."""
@@ -94,11 +95,15 @@ class Pipeline:
         for number in list(self._replies):
             self.cancel(number)
 
-    def _work(self, reply: _Reply, work: Coroutine[None, None, None]) -> None:
+    def _work(self, reply: _Reply, work: Callable[[], Awaitable[None]]) -> None:
         def failed(error: str) -> None:
             self._post(ReplyFailed(reply.number, "llm", error))
 
-        reply.task = self._spawn(guarded(work, failed, who=reply.agent.llm.provider), f"reply {reply.number}")
+        async def run() -> None:
+            with guard(failed, who=reply.agent.llm.provider):
+                await work()
+
+        reply.task = self._spawn(run(), f"reply {reply.number}")
 
     async def _recite(self, reply: _Reply, text: str) -> None:
         for segment in (*reply.segmenter.push(text), *reply.segmenter.flush()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -129,6 +130,7 @@ class Session:
         self._answered = False
         self._ended_after: float | None = None
         self._cancelled = 0
+        self._orders: deque[Command] = deque()
         self.end_reason = ""
         self.zero = self._clock.zero
         """The loop's time at the answer: what instants of this call count from."""
@@ -232,8 +234,9 @@ class Session:
         while not self._engine.ended:
             event = await self._mailbox.take(self._engine.next_timer())
             now = self._clock.now()
-            for command in self._engine.handle_timer(now) if event is None else self._decide(event, now):
-                self._perform(command)
+            self._orders.extend(self._engine.handle_timer(now) if event is None else self._decide(event, now))
+            while self._orders:
+                self._perform(self._orders.popleft())
 
     def _decide(self, event: Event, now: float) -> list[Command]:
         try:
@@ -358,11 +361,12 @@ class Session:
             self.end_reason = self.end_reason or "failed"
         for event in (*self._mailbox.left(), CallerHungUp()):
             if not self._engine.ended:
-                for command in self._decide(event, self._clock.now()):
-                    if isinstance(command, RecordTurn | RecordEvent | EndCall):
-                        self._remember(command)
+                self._orders.extend(self._decide(event, self._clock.now()))
             elif isinstance(event, UsageReported):
                 # What is reported after the engine's last word still costs money.
                 self._event("call_usage", {"usage": event.usage})
+        for command in self._orders:
+            if isinstance(command, RecordTurn | RecordEvent | EndCall):
+                self._remember(command)
         self._agent_speech.over()
         self._ended_after = self.duration_seconds

@@ -9,7 +9,7 @@ from patter_nb.audio.convert import Converter
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import Alignment, AudioChunk, TTSEvent, TTSStream, closing
-from patter_nb.session.boundary import guarded
+from patter_nb.session.boundary import guard
 from patter_nb.session.patience import timely
 from patter_nb.session.playout import Playout
 from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, SegmentAligned, SegmentReady, SegmentSynthesized
@@ -62,8 +62,7 @@ class Speech:
             return
         segment = len(self._tasks)
         self._post(SegmentReady(self._reply, segment, text))
-        work = guarded(self._synthesise(segment, text), lambda error: self._failed(segment, error), who=self._provider)
-        self._tasks.append(self._spawn(work, f"segment {self._reply}.{segment}"))
+        self._tasks.append(self._spawn(self._work(segment, text), f"segment {self._reply}.{segment}"))
 
     async def finished(self) -> None:
         """Return when all segments ordered so far are synthesised."""
@@ -74,6 +73,10 @@ class Speech:
         self._cancelled = True
         for task in self._tasks:
             task.cancel()
+
+    async def _work(self, segment: int, text: str) -> None:
+        with guard(lambda error: self._failed(segment, error), who=self._provider):
+            await self._synthesise(segment, text)
 
     async def _synthesise(self, segment: int, text: str) -> None:
         convert = Converter(*self._formats)
