@@ -183,7 +183,7 @@ def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
     plain: dict[str, Any] = {"class": type(provider).__name__, "provider": provider.provider, "model": provider.model}
     if is_dataclass(provider):
         shown = [f.name for f in fields(provider) if f.repr and not SECRET.search(f.name)]
-        plain |= {name: str(getattr(provider, name)) for name in shown if not name.startswith("_")}
+        plain |= {name: ADDRESS.sub("", str(getattr(provider, name))) for name in shown if not name.startswith("_")}
     return plain
 
 

@@ -56,7 +56,7 @@ def main(runs: int) -> None:
     for _ in range(runs):
         wall, seconds, turns = asyncio.run(whole())
         walls.append(wall)
-    print(f"whole call: {seconds:.0f} s, {turns} turns: wall {statistics.median(walls):.2f} s (median of {runs}, worst {max(walls):.2f})")
+    print(f"whole call: {seconds:.0f} s, {turns} turns: wall {statistics.median(walls):.2f} s, worst {max(walls):.2f} (n {runs})")
     session.TurnEngine = RecordingEngine  # type: ignore[misc]
     asyncio.run(whole())
     walls = []
