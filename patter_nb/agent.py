@@ -21,6 +21,9 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
 """Settings whose name holds one of these words are never shown and are not part of a revision ("max_tokens" is no secret)."""
 
+ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Where an object lies in memory says nothing about what it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
