@@ -7,12 +7,13 @@ draws its rhythm and its breath at random; the random numbers begin with the sam
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from patter_nb.audio.loudness import block_samples, speech_bounds
+from patter_nb.audio.loudness import block_samples, speech_blocks, speech_bounds
 from patter_nb.audio.resample import Resampler
 from patter_nb.audio.samples import Samples
 from patter_nb.errors import ConfigError, need
@@ -21,6 +22,8 @@ from patter_nb.providers.local.models import check_sums, settings_of
 SEED = 7
 LEAD_SECONDS = 0.005
 """Silence kept before the first sound: leading silence is waited for like any other delay."""
+LONGEST_PAUSE_SECONDS = 0.2
+"""Pauses within a piece are cut to this. The voice makes some of 0.4 s at a comma, which a listener takes for a turn's end."""
 _PITCH_STEP_HZ = 50
 """Pitches are rounded to this, so that the change of rate stays a fraction of small numbers."""
 
@@ -79,9 +82,20 @@ class Voice:
     def speak(self, text: str, *, pitch: float, speed: float, pause_seconds: float, target_hz: int) -> Samples:
         """As `render`, trimmed to its sound, with the pause behind it, at `target_hz`."""
         hz = self.sounding_hz(pitch)
-        samples = trimmed(self.render(text, pitch=pitch, speed=speed), hz, pause_seconds)
+        samples = trimmed(shorter_pauses(self.render(text, pitch=pitch, speed=speed), hz), hz, pause_seconds)
         change = Resampler(hz, target_hz)
         return np.concatenate([change.feed(samples), change.flush()])
+
+
+def shorter_pauses(samples: Samples, hz: int) -> Samples:
+    """The speech with every pause in it cut to `LONGEST_PAUSE_SECONDS`, in the pause's middle."""
+    (speech,) = np.nonzero(speech_blocks(samples, hz))
+    keep = np.ones(len(samples), np.bool_)
+    half = round(LONGEST_PAUSE_SECONDS * hz / 2)
+    for before, after in pairwise(speech):
+        start, end = (int(before) + 1) * block_samples(hz), int(after) * block_samples(hz)
+        keep[start + half : max(start + half, end - half)] = False
+    return samples[keep]
 
 
 def trimmed(samples: Samples, hz: int, pause_seconds: float) -> Samples:
