@@ -38,6 +38,10 @@ class Segment:
         if not self.whole:
             self.plays_seconds = seconds
 
+    def dropped(self) -> None:
+        """None of its audio will play, however much of it there is."""
+        self.plays_seconds, self.whole = 0.0, False
+
     def aligned(self, points: tuple[tuple[int, float], ...]) -> None:
         """More of its alignment is known."""
         self.points = tuple(sorted({*self.points, *points}))

@@ -152,7 +152,9 @@ class Reply:
         if failure.stage == "tts":
             self.torn = failure.segment is None
             for index, segment in self.segments.items():
-                if failure.segment is None or index >= failure.segment:
+                if failure.segment is not None and index > failure.segment:
+                    segment.dropped()
+                elif failure.segment in (None, index):
                     segment.abandoned(failure.seconds if index == failure.segment else 0.0)
 
     def cancel_tools(self) -> None:

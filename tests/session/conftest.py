@@ -141,7 +141,14 @@ def facts(agent: Agent) -> CallFacts:
 
 
 async def _hold(
-    agent: Agent, lines: Sequence[str | Line], *, meanwhile: Meanwhile | None, before: Before | None, cancel_at: float | None, **setup: Any
+    agent: Agent,
+    lines: Sequence[str | Line],
+    *,
+    meanwhile: Meanwhile | None,
+    before: Before | None,
+    cancel_at: float | None,
+    no_reply_seconds: float | None,
+    **setup: Any,
 ) -> Held:
     log = CallLog(None)
     log.begin(facts(agent))
@@ -154,6 +161,7 @@ async def _hold(
     caller = SimulatedCaller(
         await render(read_caller(list(lines)), synthetic=True),
         expects_greeting=bool(agent.greeting),
+        no_reply_seconds=no_reply_seconds or 8.0,
         max_seconds=agent.max_duration_seconds + 60,
     )
     others = asyncio.all_tasks()
@@ -179,12 +187,13 @@ async def _hold(
 def hold() -> Callable[..., Held]:
     """`hold(lines, **agent settings, **fields of CallSetup)`: a call that is over.
 
-    `meanwhile(tap, session)` acts during the call, `before(session)` ahead of it; `cancel_at`: the second at which the session's task is cancelled.
+    `meanwhile(tap, session)` acts during the call, `before(session)` ahead of it; `cancel_at`: the second at which the session's
+    task is cancelled; `no_reply_seconds`: how long the caller waits for a reply that does not come.
     """
 
     def run(lines: Sequence[str | Line] = ("One?", "Two?"), **given: Any) -> Held:
         setup = {name: given.pop(name) for name in list(given) if name in CallSetup.__dataclass_fields__}
-        control = {name: given.pop(name, None) for name in ("meanwhile", "before", "cancel_at")}
+        control = {name: given.pop(name, None) for name in ("meanwhile", "before", "cancel_at", "no_reply_seconds")}
         return run_virtual(_hold(make_agent(**given), lines, **control, **setup))
 
     return run

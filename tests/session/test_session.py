@@ -100,7 +100,9 @@ def test_every_usage_is_paid_once_and_the_rows_add_up(hold: Hold) -> None:
     held = hold(
         ["One?", "Two?"],
         stt=ScriptedSTT(["one", "two"], price=Price(usd_per_audio_minute=0.6)),
-        llm=ScriptedLLM(["First answer.", "Second answer."], price=Price(usd_per_1m_input_tokens=1000, usd_per_1m_output_tokens=2000)),
+        llm=ScriptedLLM(
+            ["First answer.", "Second answer."], price=Price(usd_per_1m_input_tokens=1000, usd_per_1m_output_tokens=2000)
+        ),
         tts=ScriptedTTS(price=Price(usd_per_1k_characters=10)),
     )
     cost = held.log.cost("call_1")
@@ -196,7 +198,7 @@ def test_after_a_clear_nothing_of_the_reply_is_heard_recorded_or_made(hold: Hold
     )
     first, second = held.turn(1), held.turn(2)
     cleared, resumed = first.instants["cleared_at"], second.instants["send_started_at"]
-    assert [at for at in held.tap.of("clear")] == [pytest.approx(cleared, abs=0.001)]
+    assert held.tap.of("clear") == [pytest.approx(cleared, abs=0.001)]
     assert [at for at in held.tap.of("media") if cleared < at < resumed] == []
     recording = held.session.recording
     assert recording is not None

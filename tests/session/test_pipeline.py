@@ -1,0 +1,391 @@
+"""Replies made by a language model: its failures, its tools, and the stages its text passes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from patter_nb.callers import Line
+from patter_nb.providers.base import TextDelta, ToolSpec
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedTTS
+from patter_nb.turns.messages import Message, ToolRequest
+from patter_nb.turns.usage import Usage
+
+Hold = Callable[..., Any]
+
+FALLBACK = "I'm sorry, I had a problem just now. Could you say that again?"
+GOODBYE = "I'm sorry, I have to end the call here. Goodbye."
+
+
+# Tokens and sentences.
+
+
+def test_a_sentence_goes_to_the_voice_while_the_model_still_talks(hold: Hold) -> None:
+    held = hold(["One?"], llm=ScriptedLLM(["It is six. " + "And then some more words follow. " * 4], token_seconds=0.1))
+    at = held.turn(1).instants
+    assert at["sentence_ready_at"] < at["tts_first_byte_at"] < at["played_at"] < at["llm_finished_at"]
+
+
+def test_the_first_clause_may_go_before_its_sentence_is_complete(hold: Hold) -> None:
+    answer = "Well I am really quite sure about that already, dinner is served from six to ten on every evening of the week."
+    slow, fast = (
+        hold(["One?"], llm=ScriptedLLM([answer], token_seconds=0.05), aggressive_first_flush=flush).turn(1)
+        for flush in (False, True)
+    )
+    assert fast.heard_text == slow.heard_text == answer
+    assert fast.instants["sentence_ready_at"] < slow.instants["sentence_ready_at"] - 0.3
+
+
+# A model that fails.
+
+
+FAILURES = [
+    # ScriptedLLM's settings, what the row of the first turn says, the text that is heard in it
+    ({"fails_at": 0}, "scripted failed at request 0, as it was told to.", FALLBACK),
+    ({"fails_at": 0, "fails_after_tokens": 2}, "scripted failed at request 0, as it was told to.", FALLBACK),
+    ({"fails_at": 0, "fails_after_tokens": 6}, "scripted failed at request 0, as it was told to.", FALLBACK),
+    ({"never_answers_at": 0}, "the model did not answer within 15 s", FALLBACK),
+    ({"never_answers_at": 0, "llm_error_message": "One moment."}, "the model did not answer within 15 s", "One moment."),
+    ({"never_answers_at": 0, "llm_error_message": ""}, "the model did not answer within 15 s", ""),
+]
+
+
+@pytest.mark.parametrize(("settings", "error", "heard"), FAILURES)
+def test_a_model_that_fails_unheard_is_replaced_by_the_fallback_line_and_the_call_goes_on(
+    hold: Hold, settings: dict[str, Any], error: str, heard: str
+) -> None:
+    message = {name: settings.pop(name) for name in ("llm_error_message",) if name in settings}
+    model = ScriptedLLM(["It is at six. " * 2, "Second answer."], **settings)
+    held = hold(["One?", "Two?"], llm=model, no_reply_seconds=30, **message)
+    first, second = held.turn(1), held.turn(2)
+    assert (first.error, first.heard_text) == (error, heard)
+    assert (second.error, second.heard_text) == (None, "Second answer.")
+    assert [event["stage"] for event in held.events("reply_failed")] == ["llm"]
+    assert held.session.end_reason == "caller hung up"
+    settings.update(message)
+
+
+def test_a_model_that_fails_while_it_is_heard_plays_out_what_there_is(hold: Hold) -> None:
+    slow = ScriptedLLM(["It is at six. And more would have followed here.", "Second answer."], fails_at=0, fails_after_tokens=7,
+                       token_seconds=0.4)  # fmt: skip
+    held = hold(["One?", "Two?"], llm=slow)
+    first = held.turn(1)
+    assert first.error == "scripted failed at request 0, as it was told to."
+    assert first.heard_text == "It is at six."
+    assert held.turn(2).heard_text == "Second answer."
+
+
+def test_a_model_that_falls_silent_in_the_middle_of_its_answer_is_given_up(hold: Hold) -> None:
+    class Stalls(ScriptedLLM):
+        @asynccontextmanager
+        async def open(self, call: Any) -> AsyncIterator[Any]:
+            async with super().open(call) as inner:
+                yield StalledStream(inner)
+
+    class StalledStream:
+        def __init__(self, inner: Any) -> None:
+            self.inner = inner
+
+        async def reply(self, messages: Any, tools: Any) -> AsyncIterator[Any]:
+            async for event in self.inner.reply(messages, tools):
+                yield event
+                if len(messages) < 4 and getattr(event, "text", "").startswith("six."):
+                    await asyncio.Event().wait()
+
+    held = hold([Line("One?"), Line("Two?", wait_seconds=30)], llm=Stalls(["It is at six. And more.", "Second answer."]))
+    first = held.turn(1)
+    assert first.error == "scripted brought no token within 20 s."
+    assert first.heard_text == "It is at six."
+    assert len(held.turns) == 3
+    assert held.turn(2).caller_text == "two"
+
+
+def test_a_model_that_always_fails_ends_the_call_politely(hold: Hold) -> None:
+    held = hold(["One?", "Two?", "Three?", "Four?"], llm=ScriptedLLM([]))
+    assert [turn.heard_text for turn in held.turns][-4:] == [FALLBACK, FALLBACK, "", GOODBYE]
+    assert held.session.end_reason == "3 failures in a row"
+    assert held.report.ended_by == "agent"
+
+
+def test_an_empty_answer_is_a_failure_that_is_told(hold: Hold) -> None:
+    held = hold(["One?", "Two?"], llm=ScriptedLLM(["", "Second answer."]))
+    assert held.turn(1).error == "the reply was empty"
+    assert held.turn(2).heard_text == "Second answer."
+
+
+# Models out of a notebook cell.
+
+
+class Written:
+    """A model as a user writes it: `answer` makes the iterator of one reply."""
+
+    provider, model, virtual_time, price = "mine", "m", True, None
+
+    def __init__(self, answer: Callable[[int], Any]) -> None:
+        self._answer = answer
+        self._asked = 0
+
+    def ready(self) -> None: ...
+
+    @asynccontextmanager
+    async def open(self, call: Any) -> AsyncIterator[Any]:
+        yield self
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Any:
+        self._asked += 1
+        return self._answer(self._asked)
+
+
+async def _raises() -> AsyncIterator[Any]:
+    yield TextDelta(f"{1 / 0}")
+
+
+async def _says(*events: Any) -> AsyncIterator[Any]:
+    for event in events:
+        await asyncio.sleep(0.01)
+        yield event
+
+
+def _raises_when_called(_: int) -> Any:
+    raise ZeroDivisionError("division by zero")
+
+
+class Plain:
+    """An iterator with the two methods that an iterator must have, and no `aclose`."""
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = iter(texts)
+
+    def __aiter__(self) -> Plain:
+        return self
+
+    async def __anext__(self) -> TextDelta:
+        for text in self._texts:
+            return TextDelta(text)
+        raise StopAsyncIteration
+
+
+USAGE = Usage("llm", "mine", "m", input_tokens=3, output_tokens=5)
+WRITTEN = [
+    (lambda _: _raises(), "mine raised ZeroDivisionError: division by zero", FALLBACK),
+    (_raises_when_called, "mine raised ZeroDivisionError: division by zero", FALLBACK),
+    (lambda _: Plain("It is ", "at six."), None, "It is at six."),
+    (lambda _: _says(TextDelta("It is at six."), USAGE, USAGE), None, "It is at six."),
+    (lambda _: _says("It is."), "mine raised TypeError: it brought str, which is no event of patter_nb.providers.base", FALLBACK),
+    (lambda _: ["no iterator"], "mine raised TypeError: 'list' object is not an async iterable", FALLBACK),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "error", "heard"), WRITTEN)
+def test_whatever_a_model_out_of_a_cell_does_its_row_tells_and_the_call_goes_on(
+    hold: Hold, answer: Any, error: str | None, heard: str
+) -> None:
+    held = hold(["One?"], llm=Written(answer))
+    assert (held.turn(1).error, held.turn(1).heard_text) == (error, heard)
+    assert (held.error, held.session.end_reason, held.tasks_left) == (None, "caller hung up", [])
+
+
+def test_usage_is_counted_as_often_as_it_is_reported(hold: Hold) -> None:
+    held = hold(["One?"], llm=Written(lambda _: _says(TextDelta("It is at six."), USAGE, USAGE)))
+    assert [usage.output_tokens for usage in held.turn(1).usage if usage.service == "llm"] == [5, 5]
+
+
+def test_tokens_that_come_after_a_cancel_are_dropped_though_the_model_does_not_stop(hold: Hold) -> None:
+    async def stubborn() -> AsyncIterator[Any]:
+        for number in range(60):
+            try:
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                continue  # as a class that swallows what it should pass on
+            yield TextDelta(f"Sentence number {number}. ")
+
+    lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.0)]
+    held = hold(lines, llm=Written(lambda asked: stubborn() if asked == 1 else _says(TextDelta("Fine."))))
+    cut, resumed = held.turn(1).instants["cleared_at"], held.turn(2).instants["send_started_at"]
+    assert [at for at in held.tap.of("media") if cut < at < resumed] == []
+    assert held.turn(2).heard_text == "Fine."
+    assert held.tasks_left == []
+
+
+# Tools.
+
+
+def weather(arguments: dict[str, Any]) -> str:
+    return f"Sunny in {arguments['city']}."
+
+
+def broken(arguments: dict[str, Any]) -> str:
+    raise ValueError("no such table")
+
+
+async def slow(arguments: dict[str, Any]) -> str:
+    await asyncio.sleep(3600)
+    return "never"
+
+
+async def cancelled(arguments: dict[str, Any]) -> str:
+    raise asyncio.CancelledError
+
+
+def circular(arguments: dict[str, Any]) -> Any:
+    knot: list[Any] = []
+    knot.append(knot)
+    return knot
+
+
+HANDLERS = (weather, broken, slow, cancelled, circular)
+TOOLS = {handler.__name__: (ToolSpec(handler.__name__, "", {}), handler) for handler in HANDLERS}
+TOOL_CASES = [
+    ("weather", '{"city": "Rome"}', "Sunny in Rome.", None),
+    ("nothing", "{}", None, "There is no tool named 'nothing'; the tools are: weather, broken, slow, cancelled, circular."),
+    ("broken", "{}", None, "broken raised ValueError: no such table"),
+    ("slow", "{}", None, "slow took longer than 10 s."),
+    ("cancelled", "{}", None, "cancelled was cancelled."),
+    ("circular", "{}", None, "What circular returned cannot be told to the model: _as_json raised ValueError: Circular"),
+    ("weather", "[" * 20_000, None, "The arguments of weather are not JSON"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "result", "error"), TOOL_CASES)
+def test_a_tool_is_run_and_the_model_goes_on_with_what_came_of_it(
+    hold: Hold, name: str, arguments: str, result: str | None, error: str | None
+) -> None:
+    asked: list[list[Message]] = []
+
+    def answer(messages: Sequence[Message]) -> Any:
+        asked.append(list(messages))
+        return [TextDelta("Let me look. "), ToolRequest("t1", name, arguments)] if len(asked) == 1 else "There it is."
+
+    held = hold(["One?", Line("Two?", wait_seconds=15)], llm=ScriptedLLM(answer), tools=TOOLS)
+    turn = held.turn(1)
+    (run,) = turn.tools
+    assert (run.name, run.result) == (name, result)
+    assert (run.error or "").startswith(error or "")
+    assert (run.error is None) == (error is None)
+    assert turn.heard_text == "Let me look. There it is."
+    assert turn.error is None
+    request, told = asked[1][-2:]
+    assert (request.content, request.tool_requests) == ("Let me look.", (ToolRequest("t1", name, arguments),))
+    assert (told.role, told.tool_id, told.content) == ("tool", "t1", result or run.error)
+    assert held.tasks_left == []
+
+
+def test_a_tool_that_is_still_running_does_not_hold_up_the_end_of_the_call(hold: Hold) -> None:
+    async def hang_up(tap: Any, session: Any) -> None:
+        await tap.at(6.0)
+        session.stop("enough")
+
+    held = hold(["One?"], llm=ScriptedLLM([[ToolRequest("t1", "slow", "{}")]]), tools=TOOLS, meanwhile=hang_up)
+    assert held.session.duration_seconds == pytest.approx(6.0, abs=0.05)
+    (run,) = held.turn(1).tools
+    assert run.error == "cancelled before it returned"
+    assert held.tasks_left == []
+
+
+def test_a_result_is_told_as_json_unless_it_is_text(hold: Hold) -> None:
+    table = {"rooms": (ToolSpec("rooms", "", {}), lambda _: {"free": [1, 2], "näme": "é"})}
+    replies = [[ToolRequest("t1", "rooms", "{}")], "Two."]
+    (run,) = hold(["One?"], llm=ScriptedLLM(replies), tools=table).turn(1).tools
+    assert run.result is not None
+    assert json.loads(run.result) == {"free": [1, 2], "näme": "é"}
+    assert "é" in run.result
+
+
+# Stages between the model and the voice.
+
+
+class Held:
+    """Holds back whatever may be the beginning of "secret", and leaves the word out."""
+
+    def __init__(self) -> None:
+        self.rest = ""
+
+    def feed(self, text: str) -> str:
+        text = (self.rest + text).replace("secret", "***")
+        keep = next((n for n in range(min(5, len(text)), 0, -1) if "secret".startswith(text[-n:])), 0)
+        self.rest = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def end(self) -> str:
+        rest, self.rest = self.rest, ""
+        return rest
+
+
+def test_a_stage_may_hold_text_back_and_what_it_leaves_out_is_nowhere(hold: Hold) -> None:
+    spoken = [TextDelta(piece) for piece in ("It is a se", "cret, but s", "ome s")]
+    held = hold(["One?", "Two?"], llm=ScriptedLLM([spoken, "Fine."]), text_stages=[Held])
+    assert held.turn(1).heard_text == "It is a ***, but some s"
+    assert held.turn(2).heard_text == "Fine."
+    assert "secret" not in repr(held.turns)
+
+
+def test_each_answer_has_stages_of_its_own_also_after_a_tool(hold: Hold) -> None:
+    made: list[Held] = []
+
+    def stage() -> Held:
+        made.append(Held())
+        return made[-1]
+
+    replies = [[TextDelta("Let me s"), ToolRequest("t1", "weather", '{"city": "Rome"}')], "It is s"]
+    held = hold(["One?"], llm=ScriptedLLM(replies), tools=TOOLS, text_stages=[stage])
+    assert held.turn(1).heard_text == "Let me s It is s"
+    assert len(made) == 2
+
+
+class Fails(Held):
+    def feed(self, text: str) -> str:
+        raise KeyError("no such word")
+
+
+def _cannot_be_made() -> Held:
+    raise KeyError("no such stage")
+
+
+@pytest.mark.parametrize(
+    ("stage", "error"),
+    [(Fails, "Fails raised KeyError: 'no such word'"), (_cannot_be_made, "scripted raised KeyError: 'no such stage'")],
+)
+def test_a_stage_that_raises_lets_nothing_pass_and_the_row_names_it(hold: Hold, stage: Any, error: str) -> None:
+    held = hold(["One?"], text_stages=[stage])
+    assert (held.turn(1).error, held.turn(1).heard_text) == (error, FALLBACK)
+    assert held.session.end_reason == "caller hung up"
+
+
+# Stages on the caller's audio.
+
+
+def _broken_stage(samples: Any) -> Any:
+    raise IndexError("too few taps")
+
+
+AUDIO_STAGES = [
+    (lambda samples: samples // 2, []),
+    (_broken_stage, [{"error": "_broken_stage raised IndexError: too few taps"}]),
+    (lambda samples: samples / 2, [{"error": "<lambda> returned float64 of shape (160,); "
+                                             "an audio stage returns int16 of the shape it was given."}]),
+    (lambda samples: samples[:10], [{"error": "<lambda> returned int16 of shape (10,); "
+                                              "an audio stage returns int16 of the shape it was given."}]),
+    (lambda _: None, [{"error": "<lambda> returned NoneType; an audio stage returns int16 of the shape it was given."}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "told"), AUDIO_STAGES)
+def test_audio_passes_its_stages_and_one_that_fails_is_left_out(hold: Hold, stage: Any, told: list[dict[str, str]]) -> None:
+    plain, staged = hold(["One?", "Two?"]), hold(["One?", "Two?"], audio_in=[stage])
+    assert [turn.caller_text for turn in staged.turns] == [turn.caller_text for turn in plain.turns]
+    assert staged.events("audio_stage_failed") == told
+    loudest = [abs(held.session.recording.caller.astype(int)).max() for held in (plain, staged)]
+    assert loudest[1] == pytest.approx(loudest[0] / (1 if told else 2), rel=0.01)
+
+
+def test_every_usage_of_a_voice_that_was_cancelled_is_paid(hold: Hold) -> None:
+    lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.0)]
+    held = hold(lines, llm=ScriptedLLM(["One long sentence to begin with. " * 4, "Fine."]), tts=ScriptedTTS(realtime_factor=3))
+    asked = [usage.characters for usage in held.turn(1).usage if usage.service == "tts"]
+    assert asked
+    assert all(characters == len("One long sentence to begin with.") for characters in asked)
