@@ -241,9 +241,12 @@ class Line:
     def __init__(self) -> None:
         self._link: _Link | None = None
         self._connecting = asyncio.Lock()
+        self._closed = False
 
     async def ask(self, header: dict[str, Any], payload: bytes = b"") -> AsyncGenerator[Frame, None]:
         """The frames of the worker's answer; `ProviderError` if it fails. Closing the iterator cancels the request."""
+        if self._closed:
+            raise ProviderError("The stream was closed: open the provider again.", provider=PROVIDER)
         async with self._connecting:
             if self._link is None or self._link.lost or not self._link.process.alive:
                 self._link = await _connect()
@@ -255,7 +258,8 @@ class Line:
             await answer.aclose()
 
     def close(self) -> None:
-        """Hang up; what is still being made is cancelled."""
+        """Hang up for good; what is still being made is cancelled."""
+        self._closed = True
         if self._link is not None:
             self._link.close()
 
@@ -293,13 +297,14 @@ def _promise() -> Future[Any]:
 def _spawn() -> subprocess.Popen[str]:
     """Start the process. It has a group of its own, so that the kernel's interrupt is not its interrupt."""
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONUTF8": "1",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",  # models come from files only
     }
+    if _ROOT.name not in ("site-packages", "dist-packages"):  # a clone: whatever the notebook's folder, the child finds the same
+        environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}

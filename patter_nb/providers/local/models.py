@@ -98,6 +98,12 @@ def voice_file(given: Path | None) -> Path:
     return given
 
 
+def require_english(language: str, *, what: str) -> None:
+    """`ConfigError` unless the call is in English, which is all that the pinned models know."""
+    if language.lower().split("-")[0] != "en":
+        raise ConfigError(f"language is {language!r}; {what} knows English only: use another provider for this call.")
+
+
 def settings_of(voice: Path) -> Path:
     """The JSON file that describes a voice's ONNX file."""
     return voice.with_name(voice.name + ".json")

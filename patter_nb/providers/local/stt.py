@@ -18,7 +18,7 @@ from patter_nb.audio.loudness import block_rms
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, Transcript
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
-from patter_nb.providers.local.models import whisper_folder
+from patter_nb.providers.local.models import require_english, whisper_folder
 from patter_nb.turns.usage import Price, Usage
 
 PRE_ROLL_SECONDS = 0.3
@@ -29,7 +29,7 @@ CUT_SECONDS = 8.0
 
 
 class LocalSTT:
-    """Whisper tiny.en on this machine: no key, no network, English.
+    """Whisper tiny.en on this machine: no key, no network, English (a model of your own may know more languages).
 
     It costs about 110 ms of processor time for a short utterance. Its audio is what is said between `speech_started` and
     `finalize`, which begins to transcribe at once; if speech goes on before that final was taken, it is withheld.
@@ -58,11 +58,13 @@ class LocalSTT:
         await loaded(self._model(), timeout_seconds)
 
     @asynccontextmanager
-    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalSTTStream]:  # noqa: ARG002 (English only)
-        """Listen to a call; waits until the model is loaded."""
+    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalSTTStream]:
+        """Listen to a call; waits until the model is loaded. A `ConfigError` if the call's language is not the model's."""
+        if self.model_path is None:
+            require_english(call.language, what="LocalSTT")
         model = self._model()
         await loaded(model)
-        stream = LocalSTTStream(model, self.model, audio)
+        stream = LocalSTTStream(model, self.model, audio, call.language)
         try:
             yield stream
         finally:
@@ -85,10 +87,10 @@ class _Final:
 class LocalSTTStream:
     """The recogniser of one call. It holds at most `LONGEST_SECONDS` of audio, and the text of what was cut off before."""
 
-    def __init__(self, model: Model, name: str, audio: AudioFormat) -> None:
-        self._model = model
+    def __init__(self, model: Model, name: str, audio: AudioFormat, language: str) -> None:
         self._name = name
         self._format = audio
+        self._request = {"kind": "stt", "path": model.path, "language": language, "format": [audio.encoding, audio.hz]}
         self._line = Line()
         self._audio = bytearray()
         self._heard_until = 0.0
@@ -178,8 +180,7 @@ class LocalSTTStream:
         return " ".join(filter(None, texts))
 
     async def _ask(self, audio: bytes) -> str:
-        request = {"kind": "stt", "path": self._model.path, "format": [self._format.encoding, self._format.hz]}
-        answer = self._line.ask(request, audio)
+        answer = self._line.ask(self._request, audio)
         try:
             async for frame in answer:
                 return str(frame.header["text"])

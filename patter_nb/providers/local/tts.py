@@ -14,7 +14,7 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.providers.base import AudioChunk, CallContext, TTSEvent
 from patter_nb.providers.local.cache import SpeechCache, Spoken
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
-from patter_nb.providers.local.models import voice_file
+from patter_nb.providers.local.models import require_english, voice_file
 from patter_nb.turns.usage import Price, Usage
 
 VOICES = ("joe",)
@@ -64,8 +64,9 @@ class LocalTTS:
         await loaded(self._model(), timeout_seconds)
 
     @asynccontextmanager
-    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalTTSStream]:  # noqa: ARG002 (English only)
-        """Speak in a call; waits until the voice is loaded."""
+    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalTTSStream]:
+        """Speak in a call; waits until the voice is loaded. A `ConfigError` if the call is not in English."""
+        require_english(call.language, what="LocalTTS")
         await self.wait_ready()
         stream = LocalTTSStream(self, self._model(), audio)
         try:

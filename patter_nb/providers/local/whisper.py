@@ -34,9 +34,9 @@ BEAMS = 3
 """Hypotheses kept: about 15 ms more than one, and 0.3 to 1.2 points fewer word errors."""
 NO_SPEECH = 0.6
 """From this probability of "no speech" on, the audio holds no words. Of 224 recorded prompts, half of them in 20 dB of white
-noise, the highest had 0.46; of 103 pieces of music (to 5 s), tones, beeps, clicks, noise and silence the lowest had 0.69."""
+noise, the highest had 0.46; of 106 pieces of music (to 5 s), tones, beeps, clicks, noise and silence the lowest had 0.69."""
 QUIET_DBFS = -55.0
-"""An utterance whose loudest 10 ms stay below this is not shown to the model."""
+"""An utterance whose loudest 10 ms stay below this is not shown to the model: no talker on a telephone is that soft."""
 LONGEST_SECONDS = 28.5
 """More than this does not fit into the model, with its tail."""
 _DOUBTFUL = 0.15
@@ -70,12 +70,15 @@ class Whisper:
         except (RuntimeError, ValueError) as error:
             raise ConfigError(f"{str(folder)!r} cannot be loaded as a Whisper model of CTranslate2: {error}") from error
         self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._prompt = self._starting_tokens()
         self._first_time = self._token("<|notimestamps|>") + 1
         self.transcribe(np.full(HZ // 2, 800, np.int16))  # the first run reserves memory: five times as long as any later one
 
-    def transcribe(self, samples: Samples) -> Heard:
-        """The words in one utterance: int16 at 16 kHz, shape (n,), at most `LONGEST_SECONDS`."""
+    def transcribe(self, samples: Samples, language: str = "en") -> Heard:
+        """The words in one utterance: int16 at 16 kHz, shape (n,), at most `LONGEST_SECONDS`.
+
+        `ConfigError` for a `language` ("en", "de-CH") that the model does not know.
+        """
+        prompt = self._prompt(language.lower().split("-")[0])
         seconds = len(samples) / HZ
         if seconds > LONGEST_SECONDS:
             raise ValueError(f"an utterance of {seconds:.1f} s does not fit into the model: cut it to {LONGEST_SECONDS:g} s")
@@ -86,7 +89,7 @@ class Whisper:
         encoded = self._model.encode(self._view.from_array(features))
         (result,) = self._model.generate(
             encoded,
-            [self._prompt],
+            [prompt],
             beam_size=BEAMS,
             max_length=min(440, 30 + int(9 * seconds)),
             return_no_speech_prob=True,
@@ -98,16 +101,19 @@ class Whisper:
             return Heard("", no_speech)
         return Heard(without_circles(text, seconds), no_speech)
 
-    def _starting_tokens(self) -> list[int]:
+    def _prompt(self, language: str) -> list[int]:
+        """The tokens a transcript begins with."""
         names = ["<|startoftranscript|>"]
         if self._model.is_multilingual:
-            names += ["<|en|>", "<|transcribe|>"]
+            names += [f"<|{language}|>", "<|transcribe|>"]
+        elif language != "en":
+            raise ConfigError(f"language is {language!r}, but this Whisper model knows English only: give a multilingual one.")
         return [self._token(name) for name in names]
 
     def _token(self, name: str) -> int:
         number = self._tokens.token_to_id(name)
         if number is None:
-            raise ConfigError(f"the model's tokenizer.json knows no {name}: it is not a Whisper tokenizer.")
+            raise ConfigError(f"the model's tokenizer.json knows no {name}: give a Whisper model that does.")
         return int(number)
 
 

@@ -162,7 +162,7 @@ async def answer(models: Models, frame: Frame) -> Answer:
 def _transcribe(model: Whisper, frame: Frame) -> Frame:
     began = process_time()
     source = AudioFormat(*frame.header["format"])
-    heard = model.transcribe(_at_16k(decode(frame.payload, source), source.hz))
+    heard = model.transcribe(_at_16k(decode(frame.payload, source), source.hz), frame.header["language"])
     return Frame({"text": heard.text, "no_speech": heard.no_speech, "cpu_ms": (process_time() - began) * 1000})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from patter_nb.audio.convert import decode, encode
 from patter_nb.audio.formats import MULAW_8K, PCM_8K, PCM_16K, AudioFormat
 from patter_nb.audio.resample import Resampler
 from patter_nb.audio.samples import Samples
+from patter_nb.errors import ConfigError, ProviderError
 from patter_nb.providers.base import AudioChunk, CallContext, Transcript
 from patter_nb.providers.local import LocalSTT, LocalTTS
+from patter_nb.providers.local.client import WORKER
+from patter_nb.providers.local.models import whisper_folder
 from patter_nb.providers.local.stt import LONGEST_SECONDS, LocalSTTStream
 from patter_nb.testing import check_stt
 from patter_nb.turns.usage import Price, Usage
@@ -281,6 +285,45 @@ def test_two_calls_at_once_hear_their_own_words(models: None) -> None:
 
 def test_it_keeps_the_protocol(models: None) -> None:
     asyncio.run(check_stt(LocalSTT(), patience_seconds=BOUND_SECONDS))
+
+
+def test_a_language_that_the_model_does_not_know_is_named(models: None, tmp_path: Path) -> None:
+    async def scene() -> None:
+        german = CallContext("call", language="de-DE")
+        with pytest.raises(ConfigError, match="language is 'de-DE'; LocalSTT knows English only"):
+            await LocalSTT().open(german, MULAW_8K).__aenter__()
+        for file in whisper_folder(None).iterdir():
+            (tmp_path / file.name).symlink_to(file)
+        async with LocalSTT(tmp_path).open(german, MULAW_8K) as stream:
+            Ear(stream).speech(HALF)
+            stream.finalize()
+            with pytest.raises(ProviderError, match="this Whisper model knows English only") as failure:
+                await anext(stream)
+            assert not failure.value.retryable
+
+    run(scene)
+
+
+def test_a_failure_is_raised_once_and_the_stream_listens_on(models: None) -> None:
+    async def scene() -> None:
+        sentence = await spoken("Can I bring my dog?")
+        async with LocalSTT().open(CALL, MULAW_8K) as stream:
+            ear = Ear(stream)
+            ear.speech(sentence)
+            assert "dog" in (await ear.final()).text.lower()
+            assert isinstance(await anext(stream), Usage)
+            ear.speech(np.tile(sentence, 10))
+            stream.finalize()
+            for _ in range(3):  # until the request is on its way
+                await asyncio.sleep(0)
+            WORKER.stop()
+            with pytest.raises(ProviderError) as failure:
+                await anext(stream)
+            assert failure.value.retryable
+            ear.speech(sentence)
+            assert "dog" in (await ear.final()).text.lower()
+
+    run(scene)
 
 
 def test_it_costs_nothing_and_says_so() -> None:

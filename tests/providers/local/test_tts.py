@@ -11,7 +11,7 @@ import pytest
 from patter_nb.audio.convert import decode
 from patter_nb.audio.formats import MULAW_8K, PCM_8K
 from patter_nb.audio.loudness import first_audible
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.errors import ConfigError, ConfigTypeError, ProviderError
 from patter_nb.providers.base import AudioChunk, CallContext, Prewarms
 from patter_nb.providers.local import LocalTTS
 from patter_nb.providers.local.client import WORKER
@@ -133,6 +133,24 @@ def test_a_line_is_rendered_whole_with_its_rate(models: None) -> None:
 
 def test_it_keeps_the_protocol(models: None) -> None:
     asyncio.run(check_tts(LocalTTS(), patience_seconds=BOUND_SECONDS))
+
+
+def test_a_call_in_another_language_is_refused(models: None) -> None:
+    async def scene() -> None:
+        with pytest.raises(ConfigError, match="language is 'fr'; LocalTTS knows English only"):
+            await LocalTTS().open(CallContext("call", language="fr"), MULAW_8K).__aenter__()
+
+    run(scene)
+
+
+def test_a_stream_that_was_closed_says_so(models: None) -> None:
+    async def scene() -> None:
+        async with LocalTTS().open(CALL, MULAW_8K) as stream:
+            pass
+        with pytest.raises(ProviderError, match="The stream was closed"):
+            await anext(stream.speak("Nobody will hear this line."))
+
+    run(scene)
 
 
 WRONG = {

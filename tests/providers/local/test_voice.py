@@ -82,6 +82,11 @@ def test_a_higher_voice_keeps_its_tempo_and_speed_changes_it(voice: Voice) -> No
     assert voice.sounding_hz(1.25) == 27550
 
 
+def test_each_worker_begins_with_the_same_random_numbers(voice: Voice) -> None:
+    other, third = Voice(voice_file(None)), Voice(voice_file(None))
+    assert np.array_equal(other.render("Good evening."), third.render("Good evening."))
+
+
 def test_words_in_another_alphabet_do_not_stop_it(voice: Voice) -> None:
     voice.render("The 漢字 café, naïve Ω.")
 
