@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from patter_nb.errors import ConfigError, ProviderError
+from patter_nb.providers.base import closing
 from patter_nb.providers.local.wire import Frame, Unpacker, pack
 
 PROVIDER = "local"
@@ -250,12 +251,9 @@ class Line:
         async with self._connecting:
             if self._link is None or self._link.lost or not self._link.process.alive:
                 self._link = await _connect()
-        answer = self._link.ask(header, payload)
-        try:
+        async with closing(self._link.ask(header, payload)) as answer:
             async for frame in answer:
                 yield frame
-        finally:
-            await answer.aclose()
 
     def close(self) -> None:
         """Hang up for good; what is still being made is cancelled."""

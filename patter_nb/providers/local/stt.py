@@ -16,7 +16,7 @@ from patter_nb.audio.convert import decode
 from patter_nb.audio.formats import MULAW_8K, PCM_8K, PCM_16K, AudioFormat
 from patter_nb.audio.loudness import block_rms
 from patter_nb.errors import ProviderError
-from patter_nb.providers.base import CallContext, STTEvent, Transcript
+from patter_nb.providers.base import CallContext, STTEvent, Transcript, closing
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
 from patter_nb.providers.local.models import require_english, whisper_folder
 from patter_nb.turns.usage import Price, Usage
@@ -118,7 +118,7 @@ class LocalSTTStream:
             return
         self._audio += audio
         self._heard_until = at
-        if len(self._audio) - self._claimed() > self._bytes(LONGEST_SECONDS):
+        while len(self._audio) - self._claimed() > self._bytes(LONGEST_SECONDS):
             self._shorten()
 
     def speech_started(self, at: float) -> None:
@@ -180,12 +180,9 @@ class LocalSTTStream:
         return " ".join(filter(None, texts))
 
     async def _ask(self, audio: bytes) -> str:
-        answer = self._line.ask(self._request, audio)
-        try:
+        async with closing(self._line.ask(self._request, audio)) as answer:
             async for frame in answer:
                 return str(frame.header["text"])
-        finally:
-            await answer.aclose()
         raise ProviderError("The on-device speech recogniser gave no answer.", provider=PROVIDER, retryable=True)
 
     def _finished(self, work: asyncio.Task[str]) -> None:
@@ -198,7 +195,7 @@ class LocalSTTStream:
         return 0 if self._final is None else self._final.size
 
     def _shorten(self) -> None:
-        """Speech: transcribe all up to the quietest place of the end, in a part of its own. Otherwise: forget the oldest."""
+        """Speech: transcribe its beginning, up to a quiet place, in a part of its own. Otherwise: forget the oldest."""
         if self._started_at is None or self._final is not None:
             del self._audio[self._claimed() : len(self._audio) - self._bytes(LONGEST_SECONDS)]
             return
@@ -210,9 +207,9 @@ class LocalSTTStream:
         del self._audio[:cut]
 
     def _quietest(self) -> int:
-        """Where to cut: the middle of the quietest 100 ms of the last `CUT_SECONDS`, in bytes from the start."""
-        first = len(self._audio) - self._bytes(CUT_SECONDS)
-        rms = block_rms(decode(bytes(self._audio[first:]), self._format), self._format.hz)
+        """Where to cut: the middle of the quietest 100 ms in the `CUT_SECONDS` before `LONGEST_SECONDS`, in bytes from the start."""
+        first, last = self._bytes(LONGEST_SECONDS - CUT_SECONDS), self._bytes(LONGEST_SECONDS)
+        rms = block_rms(decode(bytes(self._audio[first:last]), self._format), self._format.hz)
         quietest = int(np.argmin(np.convolve(rms, np.ones(10), "valid")))
         return first + self._bytes((quietest + 5) * 0.01)
 

@@ -11,7 +11,7 @@ from patter_nb.audio.convert import decode
 from patter_nb.audio.formats import MULAW_8K, PCM_8K, PCM_16K, PCM_22K, AudioFormat
 from patter_nb.audio.samples import Samples
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.providers.base import AudioChunk, CallContext, TTSEvent
+from patter_nb.providers.base import AudioChunk, CallContext, TTSEvent, closing
 from patter_nb.providers.local.cache import SpeechCache, Spoken
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
 from patter_nb.providers.local.models import require_english, voice_file
@@ -33,12 +33,20 @@ class LocalTTS:
     virtual_time = False
 
     def __init__(
-        self, voice: str = "joe", *, pitch: float = 1.0, speed: float = 1.0, model_path: str | Path | None = None
+        self,
+        voice: str = "joe",
+        *,
+        pitch: float = 1.0,
+        speed: float = 1.0,
+        model_path: str | Path | None = None,
+        cache: bool = True,
     ) -> None:
         """`pitch`: 1.25 is a quarter higher, at the same tempo (0.5 to 2). `speed`: 0.5 takes twice the time (0.5 to 2; the model
         cannot quite keep up with more than 1.3: 2 takes two thirds of the time).
 
         `model_path`: the .onnx file of another English Piper voice, with its .onnx.json beside it; `voice` is then only its name.
+        `cache`: remember all that is said, so that it takes no time when it is said again; False: only what was prepared, such as
+        the greeting, so that the latencies of calls can be compared whatever was said before.
         """
         self.model_path = None if model_path is None else Path(model_path)
         if self.model_path is None and voice not in VOICES:
@@ -47,13 +55,15 @@ class LocalTTS:
         self.voice = voice
         self.pitch = _factor("pitch", pitch)
         self.speed = _factor("speed", speed)
+        self.cache = cache
         self.model = "piper-en_US-joe-medium" if self.model_path is None else f"piper-{self.model_path.stem}"
         self.formats: tuple[AudioFormat, ...] = (MULAW_8K, PCM_8K, PCM_16K, PCM_22K)
         self.price: Price | None = Price()
 
     def __repr__(self) -> str:
         path = f", model_path={str(self.model_path)!r}" if self.model_path else ""
-        return f"LocalTTS({self.voice!r}, pitch={self.pitch:g}, speed={self.speed:g}{path})"
+        cache = "" if self.cache else ", cache=False"
+        return f"LocalTTS({self.voice!r}, pitch={self.pitch:g}, speed={self.speed:g}{path}{cache})"
 
     def ready(self) -> None:
         """Start the worker and let it load the voice; returns at once. `MissingExtra` or `ConfigError` if it cannot."""
@@ -77,8 +87,7 @@ class LocalTTS:
     async def prepare(self, text: str, audio: AudioFormat = MULAW_8K) -> None:
         """Have the audio of `text` at hand, so that saying it in a call takes no time. For a call in another format, name it."""
         async with self.open(CallContext("prepare"), audio) as stream:
-            async for _ in stream.speak(text):
-                pass
+            await stream.prepare(text)
 
     async def render(self, text: str) -> tuple[Samples, int]:
         """The whole of `text` as samples, int16 of shape (n,), and their rate in Hz: for a test caller's lines."""
@@ -102,28 +111,38 @@ class LocalTTSStream:
         """Texts that had to be made; the others were remembered."""
 
     async def speak(self, text: str) -> AsyncGenerator[TTSEvent, None]:
-        """The audio of `text`, a few tenths of a second in each chunk. Closing the iterator ends the work on the rest."""
-        key = Spoken(text, self._model.path, self._tts.pitch, self._tts.speed, self._format)
-        known = _CACHE.get(key)
+        """The audio of `text`, 0.2 s in each chunk at most. Closing the iterator ends the work on the rest."""
+        known = _CACHE.get(self._key(text))
         if known is not None:
             for chunk in known:
                 yield AudioChunk(chunk)
         else:
-            self.asked += 1
             made: list[bytes] = []
-            answer = self._line.ask(self._request(text))
-            try:
-                async for frame in answer:
-                    made.append(frame.payload)
-                    yield AudioChunk(frame.payload)
-            finally:
-                await answer.aclose()
-            _CACHE.put(key, tuple(made))
+            async with closing(self._make(text)) as chunks:
+                async for chunk in chunks:
+                    made.append(chunk)
+                    yield AudioChunk(chunk)
+            if self._tts.cache:
+                _CACHE.put(self._key(text), tuple(made))
         yield Usage("tts", PROVIDER, self._tts.model, characters=len(text))
+
+    async def prepare(self, text: str) -> None:
+        """Make the audio of `text` and keep it, unless it is there already."""
+        if _CACHE.get(self._key(text)) is None:
+            _CACHE.put(self._key(text), tuple([chunk async for chunk in self._make(text)]))
 
     def close(self) -> None:
         """End what is still being made."""
         self._line.close()
+
+    def _key(self, text: str) -> Spoken:
+        return Spoken(text, self._model.path, self._tts.pitch, self._tts.speed, self._format)
+
+    async def _make(self, text: str) -> AsyncGenerator[bytes, None]:
+        self.asked += 1
+        async with closing(self._line.ask(self._request(text))) as answer:
+            async for frame in answer:
+                yield frame.payload
 
     def _request(self, text: str) -> dict[str, object]:
         return {

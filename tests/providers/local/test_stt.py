@@ -241,13 +241,19 @@ def test_bounds_and_usage_are_those_of_the_speech(models: None) -> None:
     run(scene)
 
 
-def test_speech_longer_than_the_model_holds_is_heard_in_parts_and_as_one(models: None) -> None:
+@pytest.mark.parametrize("at_once", [False, True], ids=["in frames", "at once"])
+def test_speech_longer_than_the_model_holds_is_heard_in_parts_and_as_one(models: None, at_once: bool) -> None:
     async def scene() -> None:
         sentence = np.concatenate([await spoken("I lost my blue jacket near the swimming pool."), HALF[:2400]])
-        times = int(45 * 8000 / len(sentence)) + 1
+        times = int(60 * 8000 / len(sentence)) + 1
         async with LocalSTT().open(CALL, MULAW_8K) as stream:
             ear = Ear(stream)
-            ear.speech(np.tile(sentence, times))
+            if at_once:
+                stream.speech_started(0.0)
+                ear.now = times * len(sentence) / 8000
+                stream.push(encode(np.tile(sentence, times), MULAW_8K), ear.now)
+            else:
+                ear.speech(np.tile(sentence, times))
             assert stream.held_bytes <= LONGEST_SECONDS * 8000
             heard = await ear.final()
             assert times - 2 <= heard.text.lower().count("jacket") <= times

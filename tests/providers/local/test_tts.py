@@ -82,6 +82,20 @@ def test_a_prepared_greeting_is_at_hand_in_the_call(models: None) -> None:
     run(scene)
 
 
+def test_without_a_cache_only_what_was_prepared_is_at_hand(models: None) -> None:
+    async def scene() -> None:
+        tts = LocalTTS(cache=False)
+        await tts.prepare("This was prepared for the call.")
+        async with tts.open(CALL, MULAW_8K) as stream:
+            await audio(stream, "This was prepared for the call.")
+            assert stream.asked == 0
+            for times in (1, 2):
+                await audio(stream, "This was not prepared.")
+                assert stream.asked == times
+
+    run(scene)
+
+
 def test_a_speech_that_was_broken_off_is_not_remembered_as_whole(models: None) -> None:
     text = "The first clause of this, the second clause of this, and the third clause of this speech."
 
