@@ -207,7 +207,7 @@ class LocalSTTStream:
         del self._audio[:cut]
 
     def _quietest(self) -> int:
-        """Where to cut: the middle of the quietest 100 ms in the `CUT_SECONDS` before `LONGEST_SECONDS`, in bytes from the start."""
+        """Where to cut: the middle of the quietest 100 ms in the `CUT_SECONDS` before `LONGEST_SECONDS`, in bytes."""
         first, last = self._bytes(LONGEST_SECONDS - CUT_SECONDS), self._bytes(LONGEST_SECONDS)
         rms = block_rms(decode(bytes(self._audio[first:last]), self._format), self._format.hz)
         quietest = int(np.argmin(np.convolve(rms, np.ones(10), "valid")))

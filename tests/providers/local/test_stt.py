@@ -243,23 +243,27 @@ def test_bounds_and_usage_are_those_of_the_speech(models: None) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["in frames", "at once"])
 def test_speech_longer_than_the_model_holds_is_heard_in_parts_and_as_one(models: None, at_once: bool) -> None:
+    text = " ".join(SENTENCES[number * 3 % 10] for number in range(24))
+
     async def scene() -> None:
-        sentence = np.concatenate([await spoken("I lost my blue jacket near the swimming pool."), HALF[:2400]])
-        times = int(60 * 8000 / len(sentence)) + 1
+        parts = [np.concatenate([await spoken(sentence), HALF[:2400]]) for sentence in SENTENCES]
+        speech = np.concatenate([parts[number * 3 % 10] for number in range(24)])
+        seconds = len(speech) / 8000
+        assert seconds > 2 * LONGEST_SECONDS
         async with LocalSTT().open(CALL, MULAW_8K) as stream:
             ear = Ear(stream)
             if at_once:
                 stream.speech_started(0.0)
-                ear.now = times * len(sentence) / 8000
-                stream.push(encode(np.tile(sentence, times), MULAW_8K), ear.now)
+                ear.now = seconds
+                stream.push(encode(speech, MULAW_8K), seconds)
             else:
-                ear.speech(np.tile(sentence, times))
+                ear.speech(speech)
             assert stream.held_bytes <= LONGEST_SECONDS * 8000
             heard = await ear.final()
-            assert times - 2 <= heard.text.lower().count("jacket") <= times
+            assert edits(words(text), words(heard.text)) <= len(words(text)) / 5
             usage = await anext(stream)
             assert isinstance(usage, Usage)
-            assert usage.audio_seconds == pytest.approx(times * len(sentence) / 8000, abs=0.5)
+            assert usage.audio_seconds == pytest.approx(seconds, abs=0.5)
 
     run(scene)
 
