@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from patter_nb.errors import ProviderError
-from patter_nb.session.boundary import guarded
+from patter_nb.errors import ConfigError, PatterError, ProviderError
+from patter_nb.session.boundary import guard, guarded, naming
 
 
 async def raising(error: BaseException) -> None:
@@ -16,7 +16,11 @@ async def raising(error: BaseException) -> None:
     ("error", "sentence"),
     [
         (ProviderError("The voice is gone.", provider="local"), "The voice is gone."),
+        (ConfigError("formats is empty."), "formats is empty."),
         (ZeroDivisionError("division by zero"), "scripted raised ZeroDivisionError: division by zero"),
+        (AssertionError(), "scripted raised AssertionError"),
+        (ExceptionGroup("tasks", [ExceptionGroup("more", [KeyError("a"), OSError("b")])]), "scripted raised KeyError: 'a'"),
+        (ExceptionGroup("tasks", [ProviderError("The voice is gone.", provider="local")]), "The voice is gone."),
     ],
 )
 def test_an_error_is_handed_on_as_one_sentence(error: Exception, sentence: str) -> None:
@@ -29,4 +33,29 @@ def test_cancellation_passes_through() -> None:
     told: list[str] = []
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(guarded(raising(asyncio.CancelledError()), told.append, who="scripted"))
+    assert told == []
+
+
+def test_a_block_is_guarded_like_a_task_and_what_follows_it_runs() -> None:
+    told: list[str] = []
+    with guard(told.append, who="scripted"):
+        raise KeyError("a")
+    with guard(told.append, who="scripted"):
+        pass
+    assert told == ["scripted raised KeyError: 'a'"]
+
+
+def test_a_named_block_raises_one_sentence_that_names_it() -> None:
+    with pytest.raises(PatterError, match=r"^Filter raised KeyError: 'a'$"), naming("Filter"):
+        raise KeyError("a")
+    with naming("Filter"):
+        pass
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt(), SystemExit()])
+def test_what_ends_the_program_passes_every_boundary(error: BaseException) -> None:
+    told: list[str] = []
+    for boundary in (guard(told.append, who="x"), naming("x")):
+        with pytest.raises(type(error)), boundary:
+            raise error
     assert told == []

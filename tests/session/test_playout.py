@@ -1,8 +1,13 @@
 """The ledger of what was sent and heard."""
 
+import asyncio
+import random
+
+from patter_nb.audio import g711
 from patter_nb.audio.formats import MULAW_8K
 from patter_nb.carriers.base import SendAudio, SendMark
-from patter_nb.session.playout import LEAD_SECONDS, Ledger
+from patter_nb.clock import CallClock, run_virtual
+from patter_nb.session.playout import LEAD_SECONDS, Ledger, Playout
 
 
 def second(count: float = 1.0) -> bytes:
@@ -90,3 +95,57 @@ def test_an_empty_end_of_segment_still_sends_a_mark_so_that_its_end_is_known() -
     assert len(before) == 1
     ledger.reached(before[0], 0.0)
     assert ledger.reached(name, 0.1).seconds == 0.1
+
+
+def test_the_first_mark_of_a_reply_tells_when_it_began_and_the_one_past_its_silence_when_it_could_be_heard() -> None:
+    async def main() -> list[tuple[int, str, float]]:
+        told: list[tuple[int, str, float]] = []
+        clock, sent = CallClock(), []
+        playout = Playout(
+            audio=MULAW_8K, clears=True, clock=clock, send=sent.append, decode=g711.decode, on_heard=lambda _: None,
+            on_instant=lambda *instant: told.append(instant),
+        )  # fmt: skip
+        await asyncio.sleep(1)
+        playout.append(1, 0, b"\xff" * 2400 + b"\x10" * 2400, last=True)  # 0.3 s of silence, 0.3 s of sound
+        for name in marks(sent):
+            played = 2.0 + playout._ledger._sent[name].reply_seconds
+            await clock.sleep_until(played)
+            playout.mark(name)
+        playout.append(2, 0, b"", last=True)
+        playout.mark(marks(sent)[-1])  # nothing of it ever played
+        return told
+
+    told = run_virtual(main())
+    assert [(reply, name, round(at, 3)) for reply, name, at in told] == [
+        (1, "send_started_at", 1.0),
+        (1, "sent_at", 1.0),
+        (1, "played_at", 2.0),
+        (1, "audible_at", 2.3),
+        (2, "send_started_at", 2.6),
+        (2, "sent_at", 2.6),
+    ]
+
+
+def test_what_was_too_far_ahead_is_sent_when_its_time_has_come_and_waiting_ends() -> None:
+    async def main() -> list[float]:
+        dice, clock, at = random.Random(7), CallClock(), []
+        await asyncio.sleep(dice.uniform(1000, 5000))  # where a clock's rounding is coarse
+        clock.start()
+
+        def send(message: object) -> None:
+            if isinstance(message, SendAudio):
+                at.append(clock.now())
+
+        playout = Playout(
+            audio=MULAW_8K, clears=False, clock=clock, send=send, decode=g711.decode, on_heard=lambda _: None,
+            on_instant=lambda *_: None,
+        )  # fmt: skip
+        running = asyncio.create_task(playout.run())
+        for reply in range(1, 40):
+            await asyncio.sleep(dice.uniform(0, 3))
+            playout.append(reply, 0, second(dice.uniform(0.01, 4)), last=True)
+        await asyncio.sleep(200)
+        running.cancel()
+        return at
+
+    assert run_virtual(main())[-1] > 50

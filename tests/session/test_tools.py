@@ -1,6 +1,7 @@
 """Running what a model asks for."""
 
 import asyncio
+import datetime
 
 import pytest
 
@@ -14,7 +15,22 @@ def broken(arguments: dict) -> str:
     raise ValueError("no such table")
 
 
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("no words for it")
+
+
+def knot(arguments: dict) -> list:
+    tied: list = []
+    tied.append(tied)
+    return tied
+
+
 TOOLS = {
+    "knot": (ToolSpec("knot", "", {}), knot),
+    "odd": (ToolSpec("odd", "", {}), lambda _: {(1, 2): 3}),
+    "unspeakable": (ToolSpec("unspeakable", "", {}), lambda _: Unspeakable()),
+    "date": (ToolSpec("date", "", {}), lambda _: {"on": datetime.date(2026, 7, 20)}),
     "greet": (ToolSpec("greet", "", {}), lambda arguments: f"Hello {arguments['name']}"),
     "count": (ToolSpec("count", "", {}), lambda arguments: {"n": len(arguments)}),
     "broken": (ToolSpec("broken", "", {}), broken),
@@ -26,7 +42,12 @@ CASES = [
     ("count", "[1]", None, "must be a JSON object, not list"),
     ("count", "{", None, "are not JSON"),
     ("broken", "{}", None, "broken raised ValueError: no such table"),
-    ("transfer", "{}", None, "There is no tool named 'transfer'; the tools are: greet, count, broken."),
+    ("transfer", "{}", None, "There is no tool named 'transfer'; the tools are: knot, odd,"),
+    ("count", "[" * 50_000, None, "are not JSON"),
+    ("date", "", '{"on": "2026-07-20"}', None),
+    ("knot", "", None, "What knot returned cannot be told to the model: _as_json raised ValueError: Circular"),
+    ("odd", "", None, "What odd returned cannot be told to the model: _as_json raised TypeError: keys must be"),
+    ("unspeakable", "", None, "What unspeakable returned cannot be told to the model: _as_json raised RuntimeError: no words"),
 ]
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from functools import partial
 
 import pytest
 
+from patter_nb.clock import run_virtual
 from patter_nb.session.user_code import Outcome, UserCode
 
 
@@ -99,3 +101,40 @@ def test_interrupting_the_call_is_not_taken_for_a_users_error() -> None:
             await task
 
     asyncio.run(main())
+
+
+def test_a_timeout_that_the_function_raises_is_its_own() -> None:
+    def slow_server() -> None:
+        raise TimeoutError("the server is slow")
+
+    outcome = run(UserCode().call(slow_server, deadline_seconds=60))
+    assert outcome.error is not None
+    assert outcome.error.endswith("slow_server raised TimeoutError: the server is slow")
+
+
+def test_a_function_that_cancels_itself_is_a_sentence_and_no_interruption() -> None:
+    async def gives_up() -> None:
+        raise asyncio.CancelledError
+
+    outcome = run(UserCode().call(gives_up, deadline_seconds=60))
+    assert outcome.error is not None
+    assert outcome.error.endswith("gives_up was cancelled.")
+
+
+def test_in_virtual_time_a_function_on_the_users_loop_has_its_real_time() -> None:
+    users = asyncio.new_event_loop()
+    thread = threading.Thread(target=users.run_forever)
+    thread.start()
+    try:
+
+        async def takes_a_moment() -> str:
+            await asyncio.sleep(0.05)
+            return "done"
+
+        for function in (takes_a_moment, partial(takes_a_moment)):
+            outcome = run_virtual(UserCode(users).call(function, deadline_seconds=60))
+            assert outcome == Outcome("done")
+    finally:
+        users.call_soon_threadsafe(users.stop)
+        thread.join()
+        users.close()
