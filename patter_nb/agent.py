@@ -89,6 +89,8 @@ class Agent:
                     f"{name} is {type(value).__name__}, which lacks parts of patter_nb.providers.base.{kind.__name__}: "
                     f"{', '.join(_missing(value, kind))}."
                 )
+        if isinstance(self.llm, STT | TTS):  # both have whatever a model must have, and more
+            raise ConfigTypeError(f"llm is {type(self.llm).__name__}, which listens or speaks; it must be a language model.")
         for name in ("stt", "tts"):
             formats = getattr(self, name).formats
             if not isinstance(formats, tuple | list) or not formats or not all(isinstance(each, AudioFormat) for each in formats):

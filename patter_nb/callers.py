@@ -162,4 +162,4 @@ def caller_voice() -> LocalTTS:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+    return repr(text if len(text) <= 200 else f"{text[:100]}…{text[-60:]}")

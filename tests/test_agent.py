@@ -1,0 +1,167 @@
+"""The frozen configuration of an agent, checked where it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from patter_nb.agent import Agent, AgentSettings, describe
+from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.turns.policy import TurnPolicy
+
+
+def make(**settings: Any) -> Agent:
+    given = {"system_prompt": "You are a test.", "stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "tts": ScriptedTTS()}
+    return Agent(**{**given, **settings})
+
+
+class NoFormats(ScriptedTTS):
+    def __post_init__(self) -> None:
+        self.formats = ()
+
+
+class Deaf:
+    provider, model = "mine", "m"
+
+
+BAD = [
+    ({"system_prompt": 5}, ConfigTypeError, "system_prompt is int 5; it must be a string."),
+    ({"system_prompt": " \n"}, ConfigError, "system_prompt is empty: say in a sentence or two who the agent is"),
+    ({"first_message": None}, ConfigTypeError, "first_message is NoneType None; it must be a string."),
+    ({"name": " "}, ConfigError, "name is empty: give the agent a name"),
+    ({"name": 3}, ConfigTypeError, "name is int 3; it must be a string."),
+    ({"language": None}, ConfigTypeError, "language is NoneType None; it must be a string."),
+    ({"llm_error_message": 1}, ConfigTypeError, "llm_error_message is int 1; it must be a string or None."),
+    ({"variables": ["company"]}, ConfigTypeError, "variables is list ['company']; it must be a dict of names to values."),
+    ({"variables": {1: "Acme"}}, ConfigTypeError, "a name in variables is int 1; it must be a string."),
+    ({"stt": ScriptedSTT}, ConfigTypeError, "stt is the class ScriptedSTT, not an instance: write ScriptedSTT()."),
+    ({"llm": ScriptedLLM}, ConfigTypeError, "llm is the class ScriptedLLM, not an instance"),
+    ({"tts": "alloy"}, ConfigTypeError, "tts is str, which lacks parts of patter_nb.providers.base.TTS: formats, model,"),
+    ({"stt": Deaf()}, ConfigTypeError, "stt is Deaf, which lacks parts of patter_nb.providers.base.STT: ends_turns, formats,"),
+    ({"stt": ScriptedTTS()}, ConfigTypeError, "stt is ScriptedTTS, which lacks parts of patter_nb.providers.base.STT: ends_"),
+    ({"tts": ScriptedSTT([])}, ConfigTypeError, "tts is ScriptedSTT, which lacks parts of patter_nb.providers.base.TTS: voice."),
+    ({"llm": ScriptedTTS()}, ConfigTypeError, "llm is ScriptedTTS, which listens or speaks; it must be a language model."),
+    ({"llm": ScriptedSTT([])}, ConfigTypeError, "llm is ScriptedSTT, which listens or speaks; it must be a language model."),
+    ({"tts": NoFormats()}, ConfigTypeError, "tts.formats is (); it must be a tuple of AudioFormat, such as (MULAW_8K,)."),
+    ({"hangover_ms": "320"}, ConfigTypeError, "hangover_ms is str '320'; it must be a number from 100 to 5000."),
+    ({"hangover_ms": True}, ConfigTypeError, "hangover_ms is bool True; it must be a number"),
+    ({"hangover_ms": 99}, ConfigError, "hangover_ms is 99; it must lie from 100 to 5000."),
+    ({"hangover_ms": float("nan")}, ConfigError, "hangover_ms is nan; it must lie from 100 to 5000."),
+    ({"barge_in_threshold_ms": -1}, ConfigError, "barge_in_threshold_ms is -1; it must lie from 0 to 5000."),
+    ({"max_duration_seconds": 0}, ConfigError, "max_duration_seconds is 0; it must lie from 1 to 14400."),
+    ({"aggressive_first_flush": 1}, ConfigTypeError, "aggressive_first_flush is int 1; it must be True or False."),
+    (
+        {"system_prompt": "You work for {company}.", "variables": {"city": "Rome"}},
+        ConfigError,
+        "system_prompt has the placeholder {company}, but variables= has no 'company' (it has: city).",
+    ),
+    (
+        {"first_message": "{who}!", "variables": {}},
+        ConfigError,
+        "first_message has the placeholder {who}, but variables= has no 'who' (it has: none).",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "kind", "words"), BAD)
+def test_a_wrong_value_is_one_sentence_that_names_the_field(settings: dict[str, Any], kind: type, words: str) -> None:
+    with pytest.raises(kind) as caught:
+        make(**settings)
+    assert str(caught.value).startswith(words)
+    assert type(caught.value) is kind
+    assert isinstance(caught.value, TypeError if kind is ConfigTypeError else ValueError)
+
+
+def test_placeholders_are_filled_in_and_the_braces_of_json_pass() -> None:
+    prompt = 'You work for {company}. Answer with {"key": {"a": 1}, "b": {}} or {1} or { company }.'
+    agent = make(system_prompt=prompt, first_message="{company}{company}!", variables={"company": "{Acme}", "n": 3})
+    assert agent.prompt == prompt.replace("{company}", "{Acme}")
+    assert agent.greeting == "{Acme}{Acme}!"
+    assert agent.system_prompt == prompt
+
+
+def test_without_variables_nothing_is_filled_in_and_nothing_is_checked() -> None:
+    assert make(system_prompt="You work for {company}.").prompt == "You work for {company}."
+
+
+def test_an_agent_is_frozen_and_keeps_variables_of_its_own() -> None:
+    variables = {"company": "Acme"}
+    agent = make(system_prompt="For {company}.", variables=variables)
+    variables.clear()
+    assert agent.prompt == "For Acme."
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        agent.name = "other"  # type: ignore[misc]
+
+
+def test_the_settings_that_can_be_given_by_name_are_the_fields() -> None:
+    fields = [each.name for each in dataclasses.fields(Agent)]
+    assert ["system_prompt", *AgentSettings.__annotations__] == fields
+
+
+POLICIES = [
+    ({}, {}),
+    ({"hangover_ms": 500}, {"hangover_seconds": 0.5}),
+    ({"barge_in_threshold_ms": 100}, {"barge_in_seconds": 0.1}),
+    ({"barge_in_threshold_ms": 0}, {"barge_in_seconds": None}),
+    ({"max_duration_seconds": 20}, {"max_duration_seconds": 20}),
+    ({"llm_error_message": "Pardon?"}, {"fallback": "Pardon?"}),
+    ({"llm_error_message": ""}, {"fallback": ""}),
+    ({"stt": ScriptedSTT([], ends_turns="provider")}, {"ends_turns": "provider"}),
+]
+
+
+@pytest.mark.parametrize(("settings", "differing"), POLICIES)
+def test_each_setting_reaches_the_turn_engine(settings: dict[str, Any], differing: dict[str, Any]) -> None:
+    assert make(**settings).policy() == dataclasses.replace(TurnPolicy(), **differing)
+
+
+CHANGES = [
+    {"system_prompt": "You are another test."}, {"first_message": "Hello!"}, {"variables": {"a": 1}}, {"name": "other"},
+    {"language": "it"}, {"hangover_ms": 400}, {"barge_in_threshold_ms": 100}, {"aggressive_first_flush": True},
+    {"llm_error_message": "Pardon?"}, {"max_duration_seconds": 60}, {"stt": ScriptedSTT(["one"])}, {"llm": ScriptedLLM(["one"])},
+    {"tts": ScriptedTTS(leading_silence_seconds=1)}, {"llm": ScriptedLLM([], first_token_seconds=0.5)},
+]  # fmt: skip
+
+
+def test_equal_content_has_an_equal_id_and_every_change_another() -> None:
+    ids = [make(**change).content_id() for change in CHANGES]
+    assert make().content_id() == make(tts=ScriptedTTS()).content_id()
+    assert len({make().content_id(), *ids}) == len(CHANGES) + 1
+    assert [make(**change).content_id() for change in CHANGES] == ids
+
+
+@dataclass
+class Cloud(ScriptedTTS):
+    """A voice with secrets, and with settings that only sound like some."""
+
+    api_key: str = "sk-1234"
+    auth_token: str = "tok-1234"
+    client_secret: str = "sec-1234"
+    authorization: str = "Bearer 1234"
+    hidden: str = field(default="hid-1234", repr=False)
+    max_tokens: int = 500
+    keyboard: str = "qwerty"
+
+
+def test_secrets_are_neither_shown_nor_part_of_a_revision_and_what_only_sounds_like_one_is() -> None:
+    agent = make(tts=Cloud())
+    for text in (repr(agent), agent._repr_html_(), str(agent.content())):
+        assert "1234" not in text
+    assert agent.content_id() == make(tts=Cloud(api_key="sk-9", hidden="h")).content_id()
+    assert agent.content_id() != make(tts=Cloud(max_tokens=9)).content_id()
+    assert describe(agent.tts)["keyboard"] == "qwerty"
+    assert agent.content_id() != make(tts=Cloud(first_byte_seconds=0.7)).content_id()
+
+
+def test_an_agent_shows_itself_in_a_line_and_in_a_table_whose_text_is_only_text() -> None:
+    agent = make(system_prompt="Say <b>hello</b> " * 30, first_message="<script>")
+    assert repr(agent).startswith("Agent('agent', scripted/lines + scripted/replies + scripted/tones, prompt 'Say <b>")
+    assert len(repr(agent)) < 200
+    table = agent._repr_html_()
+    assert agent.content_id() in table
+    assert "<script>" not in table
+    assert "&lt;script&gt;" in table
