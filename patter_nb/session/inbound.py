@@ -79,8 +79,6 @@ class Inbound:
         """From now on audio also goes to `stt`, in the format it was opened with."""
         self._stt = stt
         self._convert = Converter(PCM_8K if self._staged else self._audio, wanted)
-        if self._started_at is not None:
-            stt.speech_started(self._clock.now())  # it was opened in the middle of an utterance and gets the rest of it
 
     def frame(self, audio: bytes, at_ms: float) -> None:
         """Take what the carrier sent. Never waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,9 @@ from patter_nb.turns.events import (
 REOPEN_AFTER_SECONDS = (0.1, 0.3, 1.0)
 """Waits before a recogniser that failed is opened again, one for each failure without words between; then the call ends."""
 
+BACKLOG_FRAMES = 500
+"""What the caller says while a recogniser is being opened is kept for it: the last 10 s."""
+
 LAST_WORDS_SECONDS = 1.0
 """How long a closed recogniser may take to report what it used."""
 
@@ -46,36 +50,51 @@ class Listening:
         self._agent = agent
         self._context = CallContext(call_id, agent.language)
         self._wanted = choose_format(agent.stt.formats, audio)
-        self._inbound = inbound
         self._post = post
         self._meter = meter
         self._stream: STTStream | None = None
+        self._backlog: deque[tuple[bytes, float]] = deque(maxlen=BACKLOG_FRAMES)
+        self._speech_at: float | None = None
+        self._final_wanted = False
+        self.tried = asyncio.Event()
+        """Set once the recogniser was opened, or failed to be, for the first time."""
         self._breakage = ""
         self._broken = asyncio.Event()
         self._over = asyncio.Event()
         self._failures = 0
+        inbound.listen(self, self._wanted)
 
     # What the recogniser is told. A class out of a notebook cell may raise where the protocol says that nothing is raised.
 
     def push(self, audio: bytes, at: float) -> None:
         """Audio of the caller whose last sample was heard at `at`."""
-        if self._stream is not None:
-            with guard(self._break, who=self._agent.stt.provider):
-                self._stream.push(audio, at)
+        if self._stream is None:
+            self._backlog.append((audio, at))
+            return
+        with guard(self._break, who=self._agent.stt.provider):
+            self._stream.push(audio, at)
 
     def speech_started(self, at: float) -> None:
         """The caller began to speak at `at`."""
+        self._speech_at, self._final_wanted = at, False
         if self._stream is not None:
             with guard(self._break, who=self._agent.stt.provider):
                 self._stream.speech_started(at)
 
     def finalize(self) -> None:
         """Ask for the final transcript of what was said so far."""
-        if self._stream is None:
-            self._post(FinalReceived(""))  # nobody heard it, so no words will come
-            return
+        if self._stream is not None:
+            self._ask(self._stream)
+        elif self.tried.is_set():
+            self._speech_at = None
+            self._post(FinalReceived(""))  # it broke, and what was said is lost: no words will come
+        else:
+            self._final_wanted = True
+
+    def _ask(self, stream: STTStream) -> None:
+        self._speech_at, self._final_wanted = None, False
         with guard(self._break, who=self._agent.stt.provider):
-            self._stream.finalize()
+            stream.finalize()
 
     def finish(self) -> None:
         """The call is over: close the recogniser, and hear its last words about what it used."""
@@ -87,6 +106,7 @@ class Listening:
             self._broken.clear()
             await guarded(self._listen(), self._failed, who=self._agent.stt.provider)
             self._stream = None
+            self.tried.set()
             if self._failures > len(REOPEN_AFTER_SECONDS):
                 self._post(HangUpRequested("speech recognition failed", self._agent.policy().goodbye))
                 return
@@ -99,8 +119,8 @@ class Listening:
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait(), name="listen") for event in ends]
         try:
             async with self._agent.stt.open(self._context, self._wanted) as stream:
-                self._stream = stream
-                self._inbound.listen(self, self._wanted)
+                self._catch_up(stream)
+                self.tried.set()
                 reading = asyncio.create_task(self._read(stream), name="transcripts")
                 waits.append(reading)
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -114,6 +134,18 @@ class Listening:
             for task in waits:
                 task.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
+
+    def _catch_up(self, stream: STTStream) -> None:
+        """Tell a recogniser that was just opened what it missed."""
+        missed, wanted = list(self._backlog), self._final_wanted
+        self._backlog.clear()
+        self._stream = stream
+        if self._speech_at is not None:
+            self.speech_started(max(self._speech_at, missed[0][1] if missed else self._speech_at))
+        for audio, at in missed:
+            self.push(audio, at)
+        if wanted:
+            self.finalize()
 
     async def _read(self, stream: STTStream) -> None:
         async for event in stream:

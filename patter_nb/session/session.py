@@ -127,6 +127,7 @@ class Session:
         )
         self._made_as = choose_format(self._agent.tts.formats, setup.codec.audio)
         self._tools: set[asyncio.Task[None]] = set()
+        self._opened = asyncio.Event()
         self._answered = False
         self._ended_after: float | None = None
         self._cancelled = 0
@@ -146,6 +147,16 @@ class Session:
     def recording(self) -> Recording | None:
         """What was said and heard so far; None when the call is not recorded."""
         return None if self._recorder is None else self._recorder.recording()
+
+    async def ready(self) -> None:
+        """Wait until model, voice and recogniser are open, so that a call answered now is served at once."""
+        await self._opened.wait()
+        await self._listening.tried.wait()
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether `ready` has ever been over."""
+        return self._opened.is_set() and self._listening.tried.is_set()
 
     def stop(self, reason: str) -> None:
         """End the call at once, as if the caller had hung up. From any thread; harmless when it is over."""
@@ -176,6 +187,7 @@ class Session:
             llm = await streams.enter_async_context(agent.llm.open(context))
         with naming(agent.tts.provider):
             tts = await streams.enter_async_context(agent.tts.open(context, self._made_as))
+        self._opened.set()
         return llm, tts
 
     async def _hold(self, llm: LLMStream, tts: TTSStream) -> None:

@@ -27,16 +27,22 @@ async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach:
     near, far = connection_pair()
     session = Session(replace(setup, connection=near))
     attach(session)
-    if setup.real_time:
-        far_end = asyncio.wrap_future(caller.run_in_thread(far))
-    else:
-        far_end = asyncio.ensure_future(caller.run(far, CallClock()))
+
+    async def phone() -> FarEndReport:
+        await session.ready()
+        if setup.real_time:
+            return await asyncio.wrap_future(caller.run_in_thread(far))
+        return await caller.run(far, CallClock())
+
+    far_end = asyncio.create_task(phone(), name="far end")
     try:
         await session.run()
     finally:
         await near.close()
+        if not session.was_ready:
+            far_end.cancel()  # nobody was ever called
         await asyncio.wait((far_end,))
-        fault = CarrierError("the far end was given up") if far_end.cancelled() else far_end.exception()
+        fault = CarrierError("the call ended before it began") if far_end.cancelled() else far_end.exception()
         if fault is None:
             _record_what_was_heard(setup, session, far_end.result())
     if fault is not None:

@@ -9,11 +9,19 @@ from typing import Any
 
 import pytest
 
+from patter_nb.agent import Agent
 from patter_nb.audio.formats import MULAW_8K, AudioFormat
+from patter_nb.audio.vad import EnergyModel, VoiceDetector
 from patter_nb.callers import Line
+from patter_nb.clock import CallClock, run_virtual
 from patter_nb.providers.base import Transcript, TurnEnded
-from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
-from patter_nb.session.listening import REOPEN_AFTER_SECONDS
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.records.prices import PriceBook
+from patter_nb.session.chains import AudioChain
+from patter_nb.session.inbound import Inbound
+from patter_nb.session.listening import REOPEN_AFTER_SECONDS, Listening
+from patter_nb.session.meter import Meter
+from patter_nb.turns.events import FinalReceived
 from patter_nb.turns.usage import Usage
 
 Hold = Callable[..., Any]
@@ -155,7 +163,7 @@ def test_a_recogniser_that_is_opened_in_the_middle_of_an_utterance_is_told_that_
     ear = Ear(lambda _: Stream())
     held = hold([Line(long)], stt=ear, meanwhile=break_it)
     assert ear.streams[1].told[0][0] == "speech_started"
-    assert ear.streams[1].told[0][1] == pytest.approx(3.0 + REOPEN_AFTER_SECONDS[0], abs=0.03)
+    assert ear.streams[1].told[0][1] == pytest.approx(3.0, abs=0.03)
     # The rest of the utterance has words, so it is answered.
     assert (held.turn(1).caller_text, held.turn(1).heard_text) == ("words", "First answer.")
 
@@ -219,3 +227,49 @@ def test_a_recogniser_may_decide_itself_when_the_callers_turn_is_over(hold: Hold
     assert held.turn(1).caller_text == "words"
     assert held.turn(1).instants["reply_ordered_at"] == pytest.approx(2.6, abs=0.02)
     assert "finalize" not in [name for name, _ in ear.streams[0].told]
+
+
+def test_what_is_said_while_the_recogniser_is_being_opened_is_kept_for_it() -> None:
+    """The first opening takes 3 s, in which the caller says something and falls silent."""
+
+    class Slow(Ear):
+        @asynccontextmanager
+        async def open(self, call: Any, audio: Any) -> Any:
+            await asyncio.sleep(3.0)
+            async with super().open(call, audio) as stream:
+                yield stream
+
+    ear = Slow(lambda _: Stream())
+
+    async def main() -> list[Any]:
+        clock, posted = CallClock(), []
+        agent = Agent(system_prompt="A test.", stt=ear, llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS())
+        inbound = Inbound(
+            audio=MULAW_8K,
+            clock=clock,
+            detector=VoiceDetector(EnergyModel()),
+            post=posted.append,
+            stretch=lambda *_: None,
+            recorder=None,
+            chain=AudioChain(),
+        )
+        meter = Meter(agent, PriceBook(), posted.append)
+        listening = Listening(agent, "call", audio=MULAW_8K, inbound=inbound, post=posted.append, meter=meter)
+        running = asyncio.create_task(listening.run())
+        await asyncio.sleep(0.5)
+        listening.speech_started(0.1)
+        for number in range(20):
+            listening.push(bytes(160), 0.02 * (number + 1))
+        listening.finalize()
+        assert ear.streams == []
+        await listening.tried.wait()
+        await asyncio.sleep(0.1)
+        listening.finish()
+        await running
+        return posted
+
+    posted = run_virtual(main())
+    kinds = [kind for kind, _ in ear.streams[0].told]
+    assert kinds == ["speech_started", *["push"] * 20, "finalize", "close"]
+    assert ear.streams[0].told[1][1] == pytest.approx(0.02)
+    assert [event.text for event in posted if isinstance(event, FinalReceived)] == ["words"]
