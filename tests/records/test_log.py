@@ -52,6 +52,22 @@ def test_the_clock_of_a_call_counts_from_its_answer(log: CallLog, store: Store, 
         assert kept.turns()["started_at"].tolist() == [pd.Timestamp("2026-07-20T18:00:04.5Z")]
 
 
+def test_the_start_of_a_call_becomes_its_answer_in_memory_and_in_the_store(
+    log: CallLog, store: Store, call: Call, turn: Turn, full: dict[str, float]
+) -> None:
+    log.begin(call())
+    answered = datetime(2026, 7, 20, 20, 0, 12, tzinfo=timezone(timedelta(hours=2)))
+    log.answered("call_1", answered)
+    log.turn("call_1", turn(1, full))
+    assert log.flush(10)
+    for calls, turns in ((log.calls(), log.turns()), (store.calls(), store.turns())):
+        assert calls["started_at"].tolist() == [answered]
+        assert turns["started_at"].tolist() == [answered + timedelta(seconds=0.5)]
+        assert calls["caller"].tolist() == ["+1•••••4321"]
+    log.answered("nobody", answered)
+    assert (log.problem or "").startswith("Its answer came for call 'nobody'")
+
+
 def test_a_turn_and_the_event_that_closed_it_are_in_one_transaction(log: CallLog, store: Store, call: Call, turn: Turn) -> None:
     jobs: list[list[str]] = []
     store.write = lambda job: jobs.append([each.table for each in job])  # type: ignore[method-assign]
