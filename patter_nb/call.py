@@ -69,6 +69,11 @@ class Call:
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
 
+    def refresh(self) -> None:
+        """Show the call as it stands now in its card. From any thread."""
+        if self._card is not None:
+            self._card.refresh(self.view)
+
     def _fail(self, error: str) -> None:
         self.state, self.error = "failed", error
 
@@ -200,7 +205,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         title="test call",
         state=call.state,
         started_at=row.get("started_at"),
-        duration_seconds=row.get("duration_seconds") or 0.0,
+        duration_seconds=call.duration_seconds,
         caller=row.get("caller", ""),
         callee=row.get("callee", ""),
         agent=row.get("agent", ""),
@@ -209,7 +214,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         cost=call.cost,
         latency=log.latency(call.id),
         speech=speech_of({"kind": event.kind, **event.data} for event in log.event_rows(call.id)),
-        recording=call.audio,
+        recording=None if call.state == "running" else call.audio,  # its player would start anew with every turn
         end_reason=call.end_reason,
         error=call.error,
         notes=tuple(problem for problem in (log.problem, shelf.problem) if problem),

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "notebook": ("live", "records", "audio", "errors", "turns"),
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
+    "simulation": ("",),
     "phone": ("",),
     "testing": ("",),
     "demo": ("",),

@@ -78,6 +78,8 @@ class CallSetup:
     record: bool = True
     real_time: bool = True
     """False on a virtual-time loop, where nothing can stall."""
+    turn_closed: Callable[[], None] = lambda: None
+    """Called when the row of a turn is in the log."""
     user_code: UserCode = field(default_factory=UserCode)
     tools: Mapping[str, tuple[ToolSpec, ToolHandler]] = field(default_factory=dict)
     text_stages: Sequence[Callable[[], TextStage]] = ()
@@ -286,6 +288,7 @@ class Session:
             case RecordTurn(facts):
                 self._agent_speech.closed(facts.reply, interrupted=facts.interrupted)
                 self._setup.log.turn(self._setup.call_id, facts)
+                self._setup.turn_closed()
             case RecordEvent(kind, data):
                 self._event(kind, data)
             case EndCall(reason):

@@ -1,0 +1,143 @@
+"""A test call as it was ordered: who calls, at what speed, and everything that is made before it can begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal
+
+from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
+from patter_nb.call import Call
+from patter_nb.callers import Script, Sound, caller_voice, render
+from patter_nb.carriers.pipe import connection_pair
+from patter_nb.carriers.simulated import NoiseSpec, SimulatedCaller, SpokenLine
+from patter_nb.carriers.twilio_media import TwilioMediaCodec
+from patter_nb.clock import run_virtual
+from patter_nb.live import Live, Revision
+from patter_nb.providers.base import Prewarms
+from patter_nb.records.facts import CallFacts
+from patter_nb.records.log import CallLog
+from patter_nb.session.boundary import guarded
+from patter_nb.session.session import CallSetup, Session
+from patter_nb.session.simulated_call import hold_simulated_call
+from patter_nb.session.user_code import UserCode
+
+TEST_CALLER = "+15550000001"
+TEST_CALLEE = "+15550000002"
+
+LINGER_SECONDS = 60.0
+"""How long a test caller outstays the agent's own limit, so that the limit is what ends the call."""
+
+
+class SimulatedTest:
+    """One test call as it was ordered."""
+
+    def __init__(
+        self,
+        log: CallLog,
+        revision: Revision,
+        script: Script,
+        *,
+        speed: Literal["real", "max"],
+        noise_db: float | None,
+        seed: int,
+        record: bool,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._log = log
+        self._revision = revision
+        self._script = script
+        self._real = speed == "real"
+        self._noise = None if noise_db is None else NoiseSpec(snr_db=noise_db)
+        self._seed = seed
+        self._record = record
+        self._user_code = UserCode(loop)
+        # A recogniser that is told what it hears needs no words in the sound, so none of the models.
+        self._synthetic = revision.agent.stt.virtual_time and not isinstance(script, Sound)
+        if not self._synthetic and not isinstance(script, Sound):
+            caller_voice()
+
+    def facts(self, call_id: str) -> CallFacts:
+        """The call's row as it begins."""
+        agent = self._revision.agent
+        return CallFacts(
+            call_id=call_id,
+            agent=agent.name,
+            revision=self._revision.number,
+            direction="test",
+            source=self._script.name if isinstance(self._script, Sound) else f"{len(self._script)} lines",
+            carrier="simulated",
+            mode="pipeline",
+            speed="real" if self._real else "max",
+            caller=TEST_CALLER,
+            callee=TEST_CALLEE,
+            started_at=datetime.now(UTC),  # until it is answered
+            stt_provider=agent.stt.provider,
+            stt_model=agent.stt.model,
+            llm_provider=agent.llm.provider,
+            llm_model=agent.llm.model,
+            tts_provider=agent.tts.provider,
+            tts_model=agent.tts.model,
+        )
+
+    async def hold(self, call: Call) -> None:
+        """Render the caller and hold the call."""
+        lines = await render(self._script, synthetic=self._synthetic)
+        # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
+        caller = await asyncio.to_thread(self._caller, lines)
+        voice_model = await asyncio.to_thread(self._voice_model)
+        await self._prewarm(call.id)
+        work = partial(hold_simulated_call, self._setup(call, voice_model), caller, call.attach)
+        await (work() if self._real else _in_virtual_time(call, work))
+
+    def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
+        agent = self._revision.agent
+        return SimulatedCaller(
+            lines,
+            expects_greeting=bool(agent.greeting),
+            from_number=TEST_CALLER,
+            to_number=TEST_CALLEE,
+            noise=self._noise,
+            seed=self._seed,
+            max_seconds=agent.max_duration_seconds + LINGER_SECONDS,
+        )
+
+    async def _prewarm(self, call_id: str) -> None:
+        tts, greeting = self._revision.agent.tts, self._revision.agent.greeting
+        if isinstance(tts, Prewarms) and greeting:
+            # What cannot be prepared is tried again when it is wanted.
+            failed = partial(self._event, call_id, "not_prewarmed")
+            await guarded(tts.prepare(greeting), failed, who=tts.provider)
+
+    def _event(self, call_id: str, kind: str, error: str) -> None:
+        self._log.event(call_id, 0.0, kind, {"error": error})
+
+    def _setup(self, call: Call, voice_model: VoiceModel) -> CallSetup:
+        return CallSetup(
+            call_id=call.id,
+            live=Live(self._revision),
+            connection=connection_pair()[0],
+            codec=TwilioMediaCodec(),
+            log=self._log,
+            voice_model=voice_model,
+            record=self._record,
+            real_time=self._real,
+            turn_closed=call.refresh,
+            user_code=self._user_code,
+        )
+
+    def _voice_model(self) -> VoiceModel:
+        return EnergyModel() if self._synthetic else default_model()
+
+
+async def _in_virtual_time(call: Call, work: Callable[[], Coroutine[Any, Any, Session]]) -> None:
+    """Hold the call in a thread, on a loop of its own. An interruption waits for the thread to end, so that its rows are kept."""
+    running = asyncio.ensure_future(asyncio.to_thread(lambda: run_virtual(work())))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        call.stop("cancelled")
+        await asyncio.wait((running,))
+        raise
