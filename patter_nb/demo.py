@@ -15,23 +15,23 @@ The nearest station is Market Street, five minutes on foot."""
 CALLER = (
     Line("Hi, when is dinner?"),
     Line("And how much is a double room?"),
-    Line("Is there a place to park my car?"),
-    Line("Wait, can I bring my dog?", interrupt_after_seconds=0.8),
+    Line("And is parking free?"),
+    Line("When does the pool close?", interrupt_after_seconds=0.8),
     Line("How far is the station?"),
     Line("Great, thanks, goodbye."),
 )
 """The fourth line interrupts the answer to the third."""
 
 
-def demo_agent(phone: Patter) -> Agent:
-    """A receptionist that runs on this machine, without a key."""
+def demo_agent(phone: Patter, *, cache: bool = True) -> Agent:
+    """A receptionist that runs on this machine, without a key. `cache=False`: its voice renders every line anew."""
     from patter_nb.providers.local import DemoBrain, LocalSTT, LocalTTS
 
     return phone.agent(
         PROMPT,
         stt=LocalSTT(),
         llm=DemoBrain(),
-        tts=LocalTTS(),
+        tts=LocalTTS(cache=cache),
         variables={"company": "Acme Hotel"},
         first_message="{company}, good evening! This is Mia. How can I help?",
     )

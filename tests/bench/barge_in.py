@@ -34,7 +34,7 @@ async def main(moments: int) -> None:
                 "A hotel.",
                 stt=LocalSTT(),
                 llm=ScriptedLLM([REPLY, "All right."] * 3),
-                tts=LocalTTS(),
+                tts=LocalTTS(cache=False),
                 barge_in_threshold_ms=threshold,
             )
             lines = [Line("Tell me about your hotel, please."), Line(INTERRUPTION, interrupt_after_seconds=moment)]

@@ -2,7 +2,8 @@
 
     python tests/bench/spoken_turns.py [--calls 6]
 
-Each call is the demonstration's six lines with the on-device parts; nothing else is switched on. Prints every turn.
+Each call is the demonstration's six lines with the on-device parts; the voice's cache of rendered lines is off, nothing else is
+switched on. Prints every turn.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from patter_nb.records.spans import SPANS
 async def main(calls: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         phone = Patter(store=f"{folder}/calls.sqlite", show=False)
-        agent = demo_agent(phone)
+        agent = demo_agent(phone, cache=False)
         await agent.stt.wait_ready(60)
         for number in range(calls):
             await phone.test(agent, caller=list(CALLER), seed=number)
