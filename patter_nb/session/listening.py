@@ -15,6 +15,7 @@ from patter_nb.providers.base import CallContext, STTEvent, STTStream, Transcrip
 from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.inbound import Inbound
 from patter_nb.session.meter import Meter
+from patter_nb.session.patience import opened
 from patter_nb.turns.events import (
     Event,
     FinalReceived,
@@ -118,7 +119,9 @@ class Listening:
         ends = (self._over, self._broken)
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait(), name="listen") for event in ends]
         try:
-            async with self._agent.stt.open(self._context, self._wanted) as stream:
+            async with contextlib.AsyncExitStack() as streams:
+                stt = self._agent.stt
+                stream = await opened(streams, stt.open(self._context, self._wanted), provider=stt.provider)
                 self._catch_up(stream)
                 self.tried.set()
                 reading = asyncio.create_task(self._read(stream), name="transcripts")

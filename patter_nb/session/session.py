@@ -16,17 +16,8 @@ from datetime import UTC, datetime
 from patter_nb.audio.convert import decode
 from patter_nb.audio.recording import Recording, StereoRecorder
 from patter_nb.audio.vad import VoiceDetector, VoiceModel
-from patter_nb.carriers.base import (
-    AudioReceived,
-    Connection,
-    DtmfPressed,
-    MarkPlayed,
-    MediaCodec,
-    StreamStarted,
-    StreamStopped,
-)
+from patter_nb.carriers.base import Connection, MediaCodec
 from patter_nb.clock import CallClock
-from patter_nb.errors import CarrierError
 from patter_nb.live import Live
 from patter_nb.providers.base import CallContext, LLMStream, ToolSpec, TTSStream, choose_format
 from patter_nb.records.log import CallLog
@@ -38,8 +29,10 @@ from patter_nb.session.listening import LAST_WORDS_SECONDS, Listening
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
 from patter_nb.session.outbound import Outbound
+from patter_nb.session.patience import opened
 from patter_nb.session.pipeline import Pipeline
 from patter_nb.session.playout import Heard, Playout
+from patter_nb.session.reception import Reception
 from patter_nb.session.speech import Speech
 from patter_nb.session.tools import ToolHandler, run_tool
 from patter_nb.session.user_code import UserCode
@@ -127,9 +120,20 @@ class Session:
             post=self._mailbox.put,
             meter=self._meter,
         )
+        self._reception = Reception(
+            setup.connection,
+            setup.codec,
+            started=self._answer,
+            audio=self._inbound.frame,
+            mark=self._playout.mark,
+            key=lambda digit: self._mailbox.put(DtmfReceived(digit)),
+            stopped=lambda: self._mailbox.put(CallerHungUp()),
+            failed=self._line_failed,
+        )
         self._made_as = choose_format(self._agent.tts.formats, setup.codec.audio)
         self._tools: set[asyncio.Task[None]] = set()
         self._opened = asyncio.Event()
+        self._opening: asyncio.Timeout | None = None
         self._answered = False
         self._ended_after: float | None = None
         self._cancelled = 0
@@ -155,16 +159,17 @@ class Session:
         await self._opened.wait()
         await self._listening.tried.wait()
 
-    @property
-    def was_ready(self) -> bool:
-        """Whether `ready` has ever been over."""
-        return self._opened.is_set() and self._listening.tried.is_set()
-
     def stop(self, reason: str) -> None:
         """End the call at once, as if the caller had hung up. From any thread; harmless when it is over."""
         self.end_reason = self.end_reason or reason
         with contextlib.suppress(RuntimeError):  # its loop is closed: the call is over
-            self._loop.call_soon_threadsafe(self._mailbox.put, CallerHungUp())
+            self._loop.call_soon_threadsafe(self._hang_up)
+
+    def _hang_up(self) -> None:
+        self._mailbox.put(CallerHungUp())
+        if self._opening is not None:
+            with contextlib.suppress(RuntimeError):  # it is open, or will not be
+                self._opening.reschedule(self._loop.time())
 
     async def run(self) -> None:
         """Hold the call. Returns when it is over; however it ends, what was open of it is in the log.
@@ -173,8 +178,9 @@ class Session:
         """
         streams = contextlib.AsyncExitStack()
         try:
-            llm, tts = await self._open(streams)
-            await self._hold(llm, tts)
+            both = await self._open(streams)
+            if both is not None:
+                await self._hold(*both)
         except asyncio.CancelledError:
             self.end_reason = self.end_reason or "cancelled"
             raise
@@ -183,12 +189,18 @@ class Session:
             with guard(lambda error: self._event("not_closed", {"error": error}), who="the model or the voice"):
                 await streams.aclose()
 
-    async def _open(self, streams: contextlib.AsyncExitStack) -> tuple[LLMStream, TTSStream]:
+    async def _open(self, streams: contextlib.AsyncExitStack) -> tuple[LLMStream, TTSStream] | None:
+        """The call's model and voice; None when it is stopped before they are open."""
         agent, context = self._agent, CallContext(self._setup.call_id, self._agent.language)
-        with naming(agent.llm.provider):
-            llm = await streams.enter_async_context(agent.llm.open(context))
-        with naming(agent.tts.provider):
-            tts = await streams.enter_async_context(agent.tts.open(context, self._made_as))
+        self._opening = asyncio.timeout(0 if self.end_reason else None)
+        try:
+            async with self._opening:
+                with naming(agent.llm.provider):
+                    llm = await opened(streams, agent.llm.open(context), provider=agent.llm.provider)
+                with naming(agent.tts.provider):
+                    tts = await opened(streams, agent.tts.open(context, self._made_as), provider=agent.tts.provider)
+        except TimeoutError:
+            return None
         self._opened.set()
         return llm, tts
 
@@ -200,7 +212,11 @@ class Session:
 
             self._spawn = spawn
             self._pipeline = self._make_pipeline(llm, tts)
-            helpers = [spawn(self._receive(), "receive"), spawn(self._send(), "send"), spawn(self._playout.run(), "playout")]
+            helpers = [
+                spawn(self._line(self._reception.run), "receive"),
+                spawn(self._line(self._outbound.run), "send"),
+                spawn(self._playout.run(), "playout"),
+            ]
             listening = spawn(self._listening.run(), "listen")
             if self._setup.real_time:
                 helpers.append(spawn(watch(self._clock, self._stalled), "watch"))
@@ -302,45 +318,15 @@ class Session:
         self._tools.add(task)
         task.add_done_callback(self._tools.discard)
 
-    async def _receive(self) -> None:
-        async def read() -> None:
-            while (text := await self._setup.connection.receive()) is not None:
-                self._message(text)
-
-        await guarded(read(), self._line_failed, who="the carrier's socket")
-        self._mailbox.put(CallerHungUp())
-
-    async def _send(self) -> None:
-        await guarded(self._outbound.run(), self._line_failed, who="the carrier's socket")
+    async def _line(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        """One direction of the line: when it ends or breaks, the call is over."""
+        await guarded(work(), self._line_failed, who="the carrier's socket")
         self._mailbox.put(CallerHungUp())
 
     def _line_failed(self, error: str) -> None:
         self._event("carrier_error", {"error": error})
 
-    def _message(self, text: str) -> None:
-        try:
-            events = self._setup.codec.decode(text)
-        except CarrierError as error:
-            # One malformed message loses itself, never the call.
-            self._line_failed(str(error))
-            return
-        for event in events:
-            match event:
-                case AudioReceived(audio, at_ms):
-                    if self._answered:
-                        self._inbound.frame(audio, at_ms)
-                case MarkPlayed(name):
-                    self._playout.mark(name)
-                case StreamStarted():
-                    self._answer()
-                case DtmfPressed(digit):
-                    self._mailbox.put(DtmfReceived(digit))
-                case StreamStopped():
-                    self._mailbox.put(CallerHungUp())
-
     def _answer(self) -> None:
-        if self._answered:
-            return
         self._answered = True
         self._clock.start()
         self.zero = self._clock.zero

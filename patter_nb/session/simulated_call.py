@@ -28,26 +28,39 @@ async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach:
     session = Session(replace(setup, connection=near))
     attach(session)
 
-    async def phone() -> FarEndReport:
+    called: list[asyncio.Future[FarEndReport]] = []
+
+    async def phone() -> None:
         await session.ready()
         if setup.real_time:
-            return await asyncio.wrap_future(caller.run_in_thread(far))
-        return await caller.run(far, CallClock())
+            # Not awaited in a task: a loop that closes cancels all tasks, and the caller's thread ends by itself.
+            called.append(asyncio.wrap_future(caller.run_in_thread(far)))
+        else:
+            called.append(asyncio.ensure_future(caller.run(far, CallClock())))
 
-    far_end = asyncio.create_task(phone(), name="far end")
+    phoning = asyncio.create_task(phone(), name="phone")
     try:
         await session.run()
     finally:
         await near.close()
-        if not session.was_ready:
-            far_end.cancel()  # nobody was ever called
-        await asyncio.wait((far_end,))
-        fault = CarrierError("the call ended before it began") if far_end.cancelled() else far_end.exception()
-        if fault is None:
-            _record_what_was_heard(setup, session, far_end.result())
+        phoning.cancel()
+        await asyncio.wait((phoning,))
+        fault = await _look_back(setup, session, called)
     if fault is not None:
         raise fault
     return session
+
+
+async def _look_back(setup: CallSetup, session: Session, called: list[asyncio.Future[FarEndReport]]) -> BaseException | None:
+    """Keep what the caller heard; returns what went wrong at its end. Nothing did when nobody was ever called."""
+    for far_end in called:
+        await asyncio.wait((far_end,))
+        if far_end.cancelled():
+            return CarrierError("The caller's end of the call was cancelled.")
+        if (fault := far_end.exception()) is not None:
+            return fault
+        _record_what_was_heard(setup, session, far_end.result())
+    return None
 
 
 def _record_what_was_heard(setup: CallSetup, session: Session, report: FarEndReport) -> None:

@@ -496,6 +496,32 @@ def test_what_is_raised_at_the_end_takes_nothing_from_a_call_that_went_well(hold
     assert held.events("not_closed") == [{"error": "the model or the voice raised ZeroDivisionError: division by zero"}]
 
 
+class Hangs(Broken):
+    @asynccontextmanager
+    async def open(self, *arguments: Any) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
+
+
+@pytest.mark.parametrize(("part", "whole"), [("llm", ScriptedLLM([])), ("tts", ScriptedTTS())])
+def test_a_model_or_a_voice_that_does_not_open_is_not_waited_for_for_ever(hold: Hold, part: str, whole: Any) -> None:
+    held = hold(["One?"], **{part: Hangs(whole, at_open=True)})
+    assert str(held.error) == "scripted was not open within 30 s."
+    assert (held.turns, held.tasks_left, held.session.end_reason) == ([], [], "failed")
+
+
+@pytest.mark.parametrize(("part", "whole"), [("llm", ScriptedLLM([])), ("tts", ScriptedTTS())])
+def test_a_call_can_be_stopped_while_it_is_being_opened(hold: Hold, part: str, whole: Any) -> None:
+    async def stop(tap: Any, session: Any) -> None:
+        await tap.at(2.0)
+        for _ in range(3):
+            session.stop("enough")
+
+    held = hold(["One?"], meanwhile=stop, **{part: Hangs(whole, at_open=True)})
+    assert (held.error, held.session.end_reason, held.turns, held.tasks_left) == (None, "enough", [], [])
+    assert held.report.duration_seconds == pytest.approx(2.0, abs=0.03)
+
+
 class TornCodec(TwilioMediaCodec):
     """A codec that cannot say "clear"."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -153,6 +154,35 @@ def test_a_session_that_cannot_begin_calls_nobody(real_time: bool) -> None:
 
     run_virtual(main()) if not real_time else asyncio.run(main())
     no_thread_left()
+
+
+class Dreams(ScriptedSTT):
+    """A recogniser that never wakes up."""
+
+    @asynccontextmanager
+    async def open(self, call: Any, audio: Any) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
+
+
+def test_a_call_that_is_stopped_before_anybody_was_called_ends_as_it_was_told() -> None:
+    async def main() -> None:
+        made = await order("One?", stt=Dreams([]))
+        holding = asyncio.create_task(made.hold())
+        await asyncio.sleep(2)
+        made.sessions[0].stop("enough")
+        session = await holding
+        assert (session.end_reason, session.duration_seconds) == ("enough", 0.0)
+        assert made.events("far_end") == []
+        assert asyncio.get_running_loop().time() < 6
+
+    run_virtual(main())
+
+
+def test_a_recogniser_that_does_not_wake_up_is_not_waited_for_for_ever() -> None:
+    call = held("One?", stt=Dreams([]), first_message="Hello there, good evening!")
+    assert call.events("transcription_failed")[0] == {"error": "scripted was not open within 30 s."}
+    assert call.rows["heard_text"].iloc[0] == "Hello there, good evening!"
 
 
 def no_thread_left() -> None:

@@ -1,0 +1,606 @@
+"""`Patter` as its users hold it: scripted providers, the real simulated caller, mostly in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import math
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import event
+
+from patter_nb.agent import Agent, AgentSettings
+from patter_nb.audio.wav import read_wav
+from patter_nb.call import Call
+from patter_nb.callers import Line
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.turns.usage import Price
+
+GREETING = "Hello there, good evening!"
+LONG = "Dinner is served from six to ten, and the kitchen closes at half past nine on every Sunday of the year."
+LINES = ["One?", "Two?"]
+
+Main = Callable[[], Coroutine[Any, Any, Any]]
+
+
+@pytest.fixture
+def phone() -> Patter:
+    return Patter(store=False)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[Patter]:
+    made = Patter(store=tmp_path / "calls.sqlite3")
+    yield made
+    made.store.close()
+
+
+def providers(**given: Any) -> dict[str, Any]:
+    stt, llm = ScriptedSTT(["one", "two", "three"]), ScriptedLLM(["First.", "Second.", "Third."])
+    return {"stt": stt, "llm": llm, "tts": ScriptedTTS(), **given}
+
+
+def agent(phone: Patter, prompt: str = "You are a test.", **settings: Any) -> Agent:
+    return phone.agent(prompt, **{"first_message": GREETING, **providers(), **settings})
+
+
+def hold(phone: Patter, caller: Any = LINES, *, record: bool = True, **settings: Any) -> Call:
+    """One test call in virtual time, awaited."""
+
+    async def main() -> Call:
+        return await phone.test(agent(phone, **settings), caller, speed="max", record=record)
+
+    return asyncio.run(main())
+
+
+async def until(reached: Callable[[], object]) -> None:
+    """Wait for it, half a minute at most."""
+    for _ in range(3000):
+        if reached():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def quick(**given: Any) -> dict[str, Any]:
+    """Settings with which a call in real time takes about a second."""
+    return {
+        **providers(
+            stt=ScriptedSTT(["one"], final_seconds=0.02),
+            llm=ScriptedLLM(["Yes."], first_token_seconds=0.02),
+            tts=ScriptedTTS(first_byte_seconds=0.02, seconds_per_character=0.03),
+        ),
+        "first_message": "", "hangover_ms": 200, **given,
+    }  # fmt: skip
+
+
+# What a phone shows of its calls.
+
+
+def test_calls_turns_and_events_of_all_calls_are_tables_and_the_last_call_is_the_call(phone: Patter) -> None:
+    assert phone.last_call is None
+    assert (len(phone.calls), len(phone.turns), len(phone.events)) == (0, 0, 0)
+    first, second = hold(phone), hold(phone, ["One?"])
+    assert phone.last_call is second
+    assert phone.calls["call_id"].tolist() == [first.id, second.id]
+    assert phone.calls["source"].tolist() == ["2 lines", "1 lines"]
+    assert phone.turns.groupby("call_id")["turn"].apply(list).to_dict() == {first.id: [0, 1, 2], second.id: [0, 1]}
+    assert set(phone.events["call_id"]) == {first.id, second.id}
+    assert repr(phone) == "<Patter, 2 calls, store off>"
+    assert phone.flush()
+
+
+def test_phone_numbers_are_masked_wherever_they_are_shown(phone: Patter) -> None:
+    call = hold(phone, stt=ScriptedSTT(["call me at +1 555 765 4321", "bye"]))
+    assert phone.calls["caller"].tolist() == ["+1•••••0001"]
+    shown = [repr(phone), repr(call), str(call._repr_mimebundle_()), phone.calls.to_string(), str(call.view().caller)]
+    shown += [phone.turns.to_string(), phone.events.to_string()]
+    for text in shown:
+        assert "5550000001" not in text
+        assert "5557654321" not in text.replace(" ", "")
+
+
+def test_without_a_store_there_is_none_to_look_into(phone: Patter) -> None:
+    with pytest.raises(ConfigError, match="store is False: nothing is stored; leave store= out"):
+        _ = phone.store
+
+
+def test_rows_and_recordings_are_on_the_disk_when_they_are_flushed(stored: Patter, tmp_path: Path) -> None:
+    call = hold(stored)
+    assert stored.flush()
+    with sqlite3.connect(tmp_path / "calls.sqlite3") as database:
+        (row,) = database.execute("select call_id, end_reason, duration_seconds, recording_path, caller from calls").fetchall()
+        path = str(tmp_path / "recordings" / f"{call.id}.wav")
+        assert row == (call.id, "caller hung up", call.duration_seconds, path, "+1•••••0001")
+        assert database.execute("select turn, heard_text from turns order by number").fetchall() == [
+            (0, GREETING),
+            (1, "First."),
+            (2, "Second."),
+        ]
+        assert database.execute("select agent, number from revisions").fetchall() == [("agent", 1)]
+        assert database.execute("select count(*) from events").fetchone()[0] == len(call.events)
+    database.close()
+    samples, hz = read_wav(row[3])
+    assert (hz, len(samples)) == (8000, len(call.audio.samples))
+    assert stored.store.turns()["call_id"].tolist() == [call.id] * 3
+    assert repr(stored) == f"<Patter, 1 calls, store {tmp_path / 'calls.sqlite3'}>"
+
+
+def test_a_call_that_is_not_recorded_has_no_audio(stored: Patter, tmp_path: Path) -> None:
+    call = hold(stored, record=False)
+    assert call.audio is None
+    assert stored.flush()
+    assert not (tmp_path / "recordings").exists()
+    assert stored.store.calls()["recording_path"].isna().all()
+
+
+def test_a_caller_may_be_a_recording(phone: Patter, tmp_path: Path) -> None:
+    from patter_nb.audio.synthetic import synthetic_voice
+
+    samples, hz = synthetic_voice("When is dinner tonight, please?")
+    call = hold(phone, (samples.astype(np.float64) / 32767, hz), hangover_ms=500)
+    assert phone.calls["source"].tolist() == ["samples"]
+    assert "one" in " ".join(line["text"] for line in call.transcript)
+
+
+# Two calls at once.
+
+
+def test_two_calls_in_virtual_time_at_once_keep_their_rows_apart(phone: Patter) -> None:
+    async def main() -> list[Call]:
+        prices = {"Anna": Price(usd_per_1k_characters=1.0), "Bert": Price(usd_per_1k_characters=10.0)}
+        agents = [
+            agent(phone, f"You are {name}.", name=name, llm=ScriptedLLM([name] * 3), tts=ScriptedTTS(price=price))
+            for name, price in prices.items()
+        ]
+        calls = [phone.test(each, LINES, speed="max") for each in agents for _ in range(2)]
+        return [await call for call in calls]
+
+    calls = asyncio.run(main())
+    for call, name, usd in zip(calls, ("Anna", "Anna", "Bert", "Bert"), (1.0, 1.0, 10.0, 10.0), strict=True):
+        assert call.turns["heard_text"].tolist() == [GREETING, name, name]
+        assert phone.calls.set_index("call_id").loc[call.id, "agent"] == name
+        spoken = len(GREETING) + 2 * len(name)
+        assert call.cost[call.cost["part"] == "tts"]["usd"].sum() == pytest.approx(spoken * usd / 1000)
+    assert len(phone.turns) == 12
+
+
+def test_a_call_in_real_time_and_one_in_virtual_time_simply_work_together(phone: Patter) -> None:
+    async def main() -> tuple[Call, Call]:
+        real = phone.test(agent(phone, name="real", **quick()), ["Hm?"], speed="real")
+        fast = phone.test(agent(phone, name="fast"), LINES, speed="max")
+        assert (real.state, fast.state) == ("running", "running")
+        await fast
+        assert real.state == "running"
+        return await real, fast
+
+    real, fast = asyncio.run(main())
+    assert real.turns["heard_text"].tolist() == ["Yes."]
+    assert fast.turns["heard_text"].tolist() == [GREETING, "First.", "Second."]
+    speeds = phone.calls.set_index("call_id")["speed"].to_dict()
+    assert speeds == {real.id: "real", fast.id: "max"}
+    assert real.turns["loop_stall_ms"].notna().all()
+    assert fast.turns["loop_stall_ms"].isna().all()
+
+
+def test_calls_leave_no_task_and_no_thread_behind(phone: Patter) -> None:
+    async def main() -> None:
+        made = agent(phone)
+        for _ in range(50):
+            await phone.test(made, ["One?"], speed="max")
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+        await phone.test(agent(phone, **quick()), ["Hm?"])
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    before = set(threading.enumerate())
+    asyncio.run(main())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive(), thread.name
+    assert len(phone.calls) == 51
+
+
+# Interruptions and failures.
+
+
+@pytest.mark.parametrize("speed", ["real", "max"])
+def test_interrupting_whoever_awaits_a_test_ends_that_test_and_no_other(phone: Patter, speed: str) -> None:
+    slow = quick(first_message="", llm=ScriptedLLM([LONG], first_token_seconds=0.02), tts=ScriptedTTS())
+
+    async def main() -> tuple[Call, Call]:
+        other = phone.test(agent(phone, name="other", **quick()), ["Hm?"])
+        call = phone.test(agent(phone, **(slow if speed == "real" else slow | {"stt": Waits(["one"])})), ["Hm?"], speed=speed)
+        cell = asyncio.ensure_future(call.ended())
+        await until(lambda: call.audio is not None and call.audio.agent.any())
+        cell.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cell
+        assert other.state == "running"
+        await call
+        return call, await other
+
+    call, other = asyncio.run(main())
+    assert (call.state, call.error, call.end_reason) == ("ended", None, "interrupted")
+    assert (other.end_reason, other.turns["heard_text"].tolist()) == ("caller hung up", ["Yes."])
+    row = phone.calls.set_index("call_id").loc[call.id]
+    assert row["end_reason"] == "interrupted"
+    assert row["duration_seconds"] == pytest.approx(call.duration_seconds)
+    assert call.turns["caller_text"].tolist() == ["one"]
+
+
+class Waits(ScriptedSTT):
+    """Holds a call in virtual time up until it is stopped: its last words come from a thread, which takes its real time."""
+
+    def next_line(self, call_id: str) -> str:
+        text = super().next_line(call_id)
+        if text:
+            asyncio.get_running_loop().run_in_executor(None, threading.Event().wait, 1.0)
+        return text
+
+
+@pytest.mark.parametrize("speed", ["real", "max"])
+def test_a_call_can_be_stopped_as_soon_as_it_is_there(phone: Patter, speed: str) -> None:
+    async def main() -> Call:
+        call = phone.test(agent(phone), LINES, speed=speed)
+        thread = threading.Thread(target=call.stop)
+        thread.start()
+        thread.join()
+        return await call
+
+    call = asyncio.run(main())
+    assert (call.state, call.error, call.end_reason) == ("ended", None, "stopped")
+    assert phone.calls["end_reason"].tolist() == ["stopped"]
+    call.stop("later")
+    assert call.end_reason == "stopped"
+
+
+def test_threads_that_stop_calls_in_virtual_time_at_any_moment_do_no_harm(phone: Patter) -> None:
+    async def main() -> None:
+        made = agent(phone)
+        for number in range(30):
+            call = phone.test(made, LINES * 4, speed="max")
+            thread = threading.Timer(number * 0.004, call.stop, args=("enough",))
+            thread.start()
+            await call
+            thread.join()
+            assert call.end_reason in ("enough", "caller hung up")
+            assert call.error is None
+
+    asyncio.run(main())
+    reasons = phone.calls["end_reason"].tolist()
+    assert "enough" in reasons
+    for _, rows in phone.turns.groupby("call_id"):
+        assert rows["turn"].tolist() == list(range(len(rows)))
+
+
+class NoVoice(ScriptedTTS):
+    def open(self, call: Any, audio: Any) -> Any:
+        raise ZeroDivisionError("no voice today")
+
+
+@pytest.mark.parametrize("speed", ["real", "max"])
+def test_a_call_that_fails_and_is_not_awaited_shows_it_and_nothing_else_does(
+    phone: Patter, speed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sentence = "scripted raised ZeroDivisionError: no voice today"
+
+    async def main() -> Call:
+        call = phone.test(agent(phone, tts=NoVoice()), LINES, speed=speed)
+        await until(lambda: call.state != "running")
+        return call
+
+    call = asyncio.run(main())
+    assert (call.state, call.error, call.end_reason) == ("failed", sentence, "failed")
+    assert sentence in repr(call)
+    assert call.view().error == sentence
+    assert sentence in call._repr_mimebundle_()["text/html"]
+    row = phone.calls.iloc[0]
+    assert (row["end_reason"], row["error"]) == ("failed", sentence)
+    gc.collect()
+    assert caplog.records == []
+
+
+def test_awaiting_a_call_that_failed_raises_its_sentence_each_time(phone: Patter) -> None:
+    async def main() -> None:
+        call = phone.test(agent(phone, tts=NoVoice()), LINES, speed="max")
+        for _ in range(2):
+            with pytest.raises(PatterError, match=r"^scripted raised ZeroDivisionError: no voice today$"):
+                await call
+
+    asyncio.run(main())
+
+
+class Unprepared(ScriptedTTS):
+    async def prepare(self, text: str) -> None:
+        raise ConnectionError("not yet")
+
+
+def test_a_greeting_that_cannot_be_prepared_is_made_when_it_is_wanted(phone: Patter) -> None:
+    call = hold(phone, tts=Unprepared())
+    assert call.turns["heard_text"].tolist()[0] == GREETING
+    (told,) = call.events[call.events["kind"] == "not_prewarmed"]["data"].tolist()
+    assert told == {"error": "scripted raised ConnectionError: not yet"}
+
+
+ENDS_IN_MID_CALL = """
+import asyncio, sys
+from patter_nb.callers import Line
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+
+async def main():
+    phone = Patter(store=sys.argv[1])
+    parts = dict(stt=ScriptedSTT(["one"]), llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS(), first_message="Hello there! " * 9)
+    call = phone.test(phone.agent("A test.", **parts), ["One?"], speed=sys.argv[2])
+    while call.duration_seconds < float(sys.argv[3]):
+        await asyncio.sleep(0.01)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [("real", "1.5"), ("max", "0")])
+def test_a_program_that_ends_in_mid_call_keeps_its_rows_and_its_recording(tmp_path: Path, speed: str, seconds: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", ENDS_IN_MID_CALL, str(tmp_path / "calls.sqlite3"), speed, seconds]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    stored = Patter(store=tmp_path / "calls.sqlite3")
+    (reason,) = stored.store.calls()["end_reason"].tolist()
+    assert reason in ("cancelled", "interrupted")
+    if speed == "real":
+        assert stored.store.turns()["heard_text"].str.startswith("Hello there!").tolist() == [True]
+        samples, _ = read_wav(stored.store.calls()["recording_path"].iloc[0])
+        assert 1 < len(samples) / 8000 < 5
+    stored.store.close()
+
+
+# No room.
+
+
+def test_without_room_under_the_store_a_call_ends_as_calls_do_and_its_rows_follow(stored: Patter) -> None:
+    limit = {"pages": 1_000_000}
+    event.listen(stored.store.engine, "checkout", lambda dbapi, *_: dbapi.execute(f"pragma max_page_count = {limit['pages']}"))
+    hold(stored)
+    assert stored.flush()
+    limit["pages"] = 1  # SQLite takes the present size instead of less
+    calls = [hold(stored, llm=ScriptedLLM([LONG * 20, LONG])) for _ in range(3)]
+    assert not stored.flush(0.1)
+    for call in calls:
+        assert (call.error, call.end_reason) == (None, "caller hung up")
+        (note,) = call.view().notes
+        assert "is not being written (database or disk is full); rows waiting in memory:" in note
+        assert "database or disk is full" in call._repr_mimebundle_()["text/html"]
+    assert len(stored.turns) == 12
+    limit["pages"] = 1_000_000
+    assert stored.flush()
+    assert calls[0].view().notes == ()
+    assert len(stored.store.turns()) == 12
+    assert stored.store.calls()["end_reason"].tolist() == ["caller hung up"] * 4
+
+
+def test_without_room_under_the_recording_a_call_ends_as_calls_do_and_it_follows(stored: Patter, tmp_path: Path) -> None:
+    in_the_way = tmp_path / "recordings"
+    in_the_way.write_text("a file where the folder should be")
+    call = hold(stored)
+    problem = f"The recording {call.id}.wav is kept in memory, since it cannot be written: File exists."
+    assert (call.error, call.end_reason) == (None, "caller hung up")
+    assert call.view().notes == (problem,)
+    assert problem in call._repr_mimebundle_()["text/html"]
+    assert call.events[call.events["kind"] == "recording_not_saved"]["data"].tolist() == [{"error": problem}]
+    assert call.audio.seconds > 1
+    assert not stored.flush(1)
+    in_the_way.unlink()
+    assert stored.flush()
+    assert call.view().notes == ()
+    assert (in_the_way / f"{call.id}.wav").exists()
+
+
+# Revisions.
+
+
+def test_the_same_content_keeps_its_revision_and_changed_content_is_the_next(stored: Patter) -> None:
+    calls = [hold(stored, prompt=prompt) for prompt in ("One.", "One.", "Two.", "One.")]
+    assert stored.calls["revision"].tolist() == [1, 1, 2, 3]
+    assert [call.turns["revision"].tolist() for call in calls] == [[1] * 3, [1] * 3, [2] * 3, [3] * 3]
+    assert stored.flush()
+    revisions = stored.store.revisions()
+    assert revisions["number"].tolist() == [1, 2, 3]
+    assert [content["system_prompt"] for content in revisions["content"]] == ["One.", "Two.", "One."]
+
+
+def test_each_name_has_revisions_of_its_own(phone: Patter) -> None:
+    for name in ("a", "b", "a"):
+        hold(phone, name=name)
+    assert phone.calls[["agent", "revision"]].to_numpy().tolist() == [["a", 1], ["b", 1], ["a", 1]]
+
+
+CHOICES = [
+    # which agent is given (in the order of making), pinned, the revision that runs, what is printed
+    (0, False, 2, "'agent': revision 2 is newer than the one given (1) and is used; pinned=True keeps yours.\n"),
+    (0, True, 1, ""),
+    (1, False, 2, ""),
+    (1, True, 2, ""),
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_call_runs_the_newest_revision_unless_it_is_pinned(
+    phone: Patter, capsys: pytest.CaptureFixture[str], choice: tuple[int, bool, int, str]
+) -> None:
+    given, pinned, runs, printed = choice
+
+    async def main() -> Call:
+        agents = [agent(phone, first_message=f"Revision {number}.") for number in (1, 2)]
+        return await phone.test(agents[given], LINES, speed="max", pinned=pinned)
+
+    call = asyncio.run(main())
+    assert call.turns["revision"].tolist() == [runs] * 3
+    assert call.turns["heard_text"].iloc[0] == f"Revision {runs}."
+    assert capsys.readouterr().out == printed
+
+
+def test_an_object_that_was_replaced_and_never_seen_is_staged(phone: Patter, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> Call:
+        changed = dataclasses.replace(agent(phone), first_message="Replaced.")
+        return await phone.test(changed, LINES, speed="max")
+
+    call = asyncio.run(main())
+    assert call.turns["heard_text"].iloc[0] == "Replaced."
+    assert phone.calls["revision"].tolist() == [2]
+    assert capsys.readouterr().out == ""
+
+
+def test_bad_input_stages_nothing_and_begins_nothing(phone: Patter, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        old, _ = agent(phone, "One."), agent(phone, "Two.")
+        unseen = dataclasses.replace(old, system_prompt="Three.")
+        for given, settings in ((unseen, {"speed": "fast"}), (old, {"speed": "fast"}), (old, {"noise_db": 99})):
+            with pytest.raises(ConfigError):
+                phone.test(given, LINES, **settings)
+        assert phone.last_call is None
+        assert (await phone.test(unseen, ["One?"], speed="max")).turns["revision"].tolist() == [3, 3]
+
+    asyncio.run(main())
+    assert capsys.readouterr().out == ""
+
+
+# Bad input.
+
+
+BAD_PHONES = [
+    ({"api_key": "sk-1"}, NotImplementedError, "api_key= belongs to a hosted mode, which does not exist: everything runs"),
+    ({"api_key": None}, NotImplementedError, "api_key= belongs to a hosted mode"),
+    ({"mode": "cloud"}, NotImplementedError, "mode= belongs to a hosted mode"),
+    ({"colour": 1, "api": 2}, TypeError, "Patter() does not know api, colour."),
+    ({"carrier": object()}, ConfigError, "carrier is object, but real phone lines are not there yet: leave it out and use"),
+    ({"phone_number": "+15550001234"}, ConfigError, "phone_number needs a carrier, and there are no real phone lines yet"),
+    ({"store": True}, ConfigTypeError, "store is True; it must be a path, a database URL, None for .patter_nb/, or False."),
+    ({"store": 5}, ConfigTypeError, "store is 5; it must be a path"),
+    ({"store": "."}, ConfigError, "store is '.', which is a directory: give the path of a file in it."),
+    ({"store": "nonsense://"}, ConfigError, "store is not a database URL"),
+    ({"store": "sqlite://"}, ConfigError, "store is a database in memory"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "kind", "words"), BAD_PHONES)
+def test_a_phone_that_cannot_be_made_says_why(settings: dict[str, Any], kind: type, words: str) -> None:
+    with pytest.raises(kind) as caught:
+        Patter(**settings)
+    assert str(caught.value).startswith(words)
+    assert "1234" not in str(caught.value)
+
+
+BAD_AGENTS = [
+    ({"stt": None}, ConfigError, "stt is missing: LocalSTT() listens on this machine without a key, or give any object that"),
+    ({"llm": None}, ConfigError, "llm is missing: DemoBrain() answers from the prompt without a key"),
+    ({"tts": None}, ConfigError, "tts is missing: LocalTTS() speaks on this machine without a key"),
+    ({"voice": "alloy"}, ConfigTypeError, "agent() does not know voice; it takes system_prompt, stt, llm, tts, first_message,"),
+    ({"engine": 1, "tool": 2}, ConfigTypeError, "agent() does not know engine, tool; it takes"),
+    ({"hangover_ms": 1}, ConfigError, "hangover_ms is 1; it must lie from 100 to 5000."),
+    ({"tts": ScriptedTTS}, ConfigTypeError, "tts is the class ScriptedTTS, not an instance: write ScriptedTTS()."),
+    ({"variables": {}, "first_message": "{x}"}, ConfigError, "first_message has the placeholder {x}, but variables= has no 'x'"),
+]
+
+
+@pytest.mark.parametrize(("settings", "kind", "words"), BAD_AGENTS)
+def test_an_agent_that_cannot_be_made_says_why_and_stages_nothing(
+    phone: Patter, settings: dict[str, Any], kind: type, words: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        agent(phone, **settings)
+    assert str(caught.value).startswith(words)
+    assert phone._log.revisions().empty
+
+
+def test_every_setting_of_an_agent_can_be_given(phone: Patter) -> None:
+    values: dict[str, Any] = {
+        **providers(), "first_message": "Hi {x}!", "variables": {"x": 1}, "name": "n", "language": "it", "hangover_ms": 400,
+        "barge_in_threshold_ms": 100, "aggressive_first_flush": True, "llm_error_message": "Pardon?", "max_duration_seconds": 60,
+    }  # fmt: skip
+    assert set(values) == set(AgentSettings.__annotations__)
+    made = phone.agent("Prompt.", **values)
+    assert {name: getattr(made, name) for name in values} == values
+
+
+class RealTimeOnly(ScriptedTTS):
+    virtual_time = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.virtual_time = False
+
+
+BAD_TESTS = [
+    ({"caller": None}, ConfigError, "caller is missing: give a list of lines"),
+    ({"caller": []}, ConfigError, "caller is an empty list: give a list of lines"),
+    ({"caller": "none.wav"}, ConfigError, "caller is 'none.wav', and there is no such file"),
+    ({"caller": np.zeros(5, np.int16)}, ConfigTypeError, "caller is a bare array of shape (5,), whose rate is unknown"),
+    ({"agent": None}, ConfigTypeError, "agent is NoneType; it must be an Agent, as phone.agent(...) returns it."),
+    ({"agent": "You are a test."}, ConfigTypeError, "agent is str; it must be an Agent, as phone.agent(...) returns it."),
+    ({"speed": "fast"}, ConfigError, "speed is 'fast'; it must be \"real\" or \"max\"."),
+    ({"speed": 2}, ConfigError, "speed is 2; it must be \"real\" or \"max\"."),
+    (
+        {"speed": "max", "tts": RealTimeOnly()},
+        ConfigError,
+        "tts is RealTimeOnly, which works in real time only: use speed=\"real\", or a scripted tts.",
+    ),
+    ({"noise_db": "loud"}, ConfigTypeError, "noise_db is 'loud'; it must be a number of dB below the caller's voice, or None."),
+    ({"noise_db": -21}, ConfigError, "noise_db is -21; it must lie from -20 to 80 dB."),
+    ({"noise_db": math.nan}, ConfigError, "noise_db is nan; it must lie from -20 to 80 dB."),
+    ({"seed": -1}, ConfigTypeError, "seed is -1; it must be a whole number, 0 or more."),
+    ({"seed": 1.5}, ConfigTypeError, "seed is 1.5; it must be a whole number, 0 or more."),
+    (
+        {"caller": [Line("Hi.", interrupt_after_seconds=1)], "first_message": ""},
+        ConfigError,
+        "interrupt_after_seconds of the caller's first line interrupts a greeting, but the agent has no first_message",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "kind", "words"), BAD_TESTS)
+def test_a_test_that_cannot_begin_says_why_in_the_cell(phone: Patter, given: dict[str, Any], kind: type, words: str) -> None:
+    of_agent = {name: given[name] for name in given if name in AgentSettings.__annotations__}
+    of_test = {name: given[name] for name in given if name not in of_agent}
+
+    async def main() -> None:
+        made = agent(phone, **of_agent)
+        arguments = {"agent": made, "caller": LINES, **of_test}
+        with pytest.raises(kind) as caught:
+            phone.test(**arguments)
+        assert str(caught.value).startswith(words)
+        assert type(caught.value) is kind
+        assert phone.last_call is None
+        assert phone.calls.empty
+
+    asyncio.run(main())
+
+
+def test_outside_of_a_loop_the_remedy_is_named(phone: Patter) -> None:
+    with pytest.raises(ConfigError, match=r"test\(\) needs a running event loop: .* use asyncio\.run\(main\(\)\)"):
+        phone.test(agent(phone), LINES)
+
+
+def test_noise_on_the_line_is_drawn_with_its_seed(phone: Patter) -> None:
+    async def caller_side(seed: int) -> np.ndarray:
+        call = await phone.test(agent(phone), LINES, speed="max", noise_db=10, seed=seed)
+        assert call.audio is not None
+        return call.audio.caller[:8000]
+
+    async def main() -> list[np.ndarray]:
+        return [await caller_side(seed) for seed in (1, 1, 2)]
+
+    first, again, other = asyncio.run(main())
+    assert first.any()
+    assert (first == again).all()
+    assert (first != other).any()
