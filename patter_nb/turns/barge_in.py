@@ -1,8 +1,8 @@
 """The caller's voice over the agent: how long it must last to mean something.
 
-Before anything of a reply to the caller was heard, he may simply be going on; that takes little (`resume_seconds`).
-Once he hears the agent, an "mhm" must not stop it; that takes more (`barge_in_seconds`). A text the agent was told to
-say (a greeting, `say`) answers nobody, so voice before it is heard takes nothing back. A goodbye is never
+Before anything of a reply to the caller was heard, they may simply be going on; that takes little (`resume_seconds`).
+Once they hear the agent, an "mhm" must not stop it; that takes more (`barge_in_seconds`). A text the agent was told
+to say (a greeting, `say`) answers nobody, so voice before it is heard takes nothing back. A goodbye is never
 interrupted.
 """
 

@@ -95,13 +95,10 @@ class Caller:
         return turn, part
 
     def _whose_voice(self, voice: Voice) -> tuple[Turn, Part]:
-        if voice.turn is None:
-            turn, part = self._holder(voice.onset)
-            if turn is self._floor.speaking:
-                return turn, part
+        turn, part = self._holder(voice.onset)
+        if voice.turn is None and turn is not self._floor.speaking:
             self._floor.hand_to_voice()
-            return turn, "caller"
-        return voice.turn, "caller"
+        return turn, part
 
     def _grant_silence(self, stretch: Stretch) -> None:
         turn, policy = stretch.turn, self._floor.policy

@@ -1,4 +1,4 @@
-"""What reaches us of the caller: his voice, his words, and the question whose words they are.
+"""What reaches us of the caller: their voice, their words, and the question whose words they are.
 
 A transcript arrives long after the sound it stands for. Where the recogniser dates it, its middle says to which
 stretch of speech it belongs; where it does not, it answers the last stretch for which a final was asked. One final is

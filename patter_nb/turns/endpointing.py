@@ -23,7 +23,7 @@ class Endpointing:
         self.deadline = self.reached_at = None
 
     def grant(self, until: float) -> None:
-        """The caller is silent; his turn is over when he still is at `until`."""
+        """The caller is silent; the turn is over when they still are at `until`."""
         self.deadline, self.reached_at = until, None
 
     def is_reached(self, now: float) -> bool:

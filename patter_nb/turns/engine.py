@@ -6,13 +6,13 @@ belongs (`caller`, `reply`, `orders`, `late`); then the rules below are applied 
 floor changes hands; `floor` says how.
 
 **The floor.** There is at most one turn in which the caller is *listened* to and one in which the agent is
-*speaking*. Where there are both, the caller began over the agent and his turn waits: the agent has one mouth, and
+*speaking*. Where there are both, the caller began over the agent and their turn waits: the agent has one mouth, and
 never two replies at once.
 
-**A caller's turn** opens with his voice, or with words of which no voice was noticed. It is over when the silence
-granted has passed and the final transcript is in; then an answer to all his words is ordered. Voice before that takes
-the silence back, and the turn goes on. A sound that turns out to hold no words was no turn: it is reported and leaves
-no row. A final that comes even later than it is waited for is answered all the same.
+**A caller's turn** opens with their voice, or with words of which no voice was noticed. It is over when the silence
+granted has passed and the final transcript is in; then an answer to all their words is ordered. Voice before that
+takes the silence back, and the turn goes on. A sound that turns out to hold no words was no turn: it is reported and
+leaves no row. A final that comes even later than it is waited for is answered all the same.
 
 **Going on.** While nothing of the answer was heard, voice of `resume_seconds`, or further words, take the turn back:
 the reply is cancelled, and ordered again after the new silence with all words, also when the new sound held none. A
@@ -117,7 +117,6 @@ class TurnEngine:
         self._rules = (
             self._leave_in_time,
             self._face_failure,
-            self._carry_reply_on,
             self._close_complete,
             caller.heed_voice,
             self._give_up,
@@ -197,9 +196,10 @@ class TurnEngine:
             self._late.of_reply(event, now)
 
     def _settle(self, now: float) -> list[Command]:
-        """Apply the rules, always the first that applies, until none does."""
+        """Apply the rules, always the first that applies, until the floor has found its holder; then do what that asks for."""
         while not self.ended and any(rule(now) for rule in self._rules):
             pass
+        self._carry_reply_on(now)
         self._floor.write_rows(now)
         commands, self._floor.commands = self._floor.commands, []
         return commands
@@ -228,19 +228,16 @@ class TurnEngine:
     # The rules, beside `Caller.heed_voice` and `Orders.carry_out`. Each returns whether it applied.
 
     def _leave_in_time(self, now: float) -> bool:
-        floor = self._floor
-        if floor.leaving is not None:
-            self._orders.drop()
-            reason, cut_at = floor.leaving
-            if floor.speaking is not None and now < cut_at:
-                return False
-            floor.end(reason, now)
-            return True
-        limit = floor.policy.max_duration_seconds
-        if floor.answered_at is None or now < floor.answered_at + limit:
+        floor, limit = self._floor, self._floor.policy.max_duration_seconds
+        if floor.leaving is None and floor.answered_at is not None and now >= floor.answered_at + limit:
+            self._orders.limit_reached(e.LimitReached(f"the call lasted {limit:g} s, its limit"), now)
+        if floor.leaving is None:
             return False
-        self._orders.limit_reached(e.LimitReached(f"the call lasted {limit:g} s, its limit"), now)
-        return True
+        self._orders.drop()
+        reason, cut_at = floor.leaving
+        if floor.speaking is None or now >= cut_at:
+            floor.end(reason, now)
+        return self.ended
 
     def _face_failure(self, now: float) -> bool:
         floor, turn = self._floor, self._floor.speaking
@@ -259,22 +256,6 @@ class TurnEngine:
             floor.replace(turn, now)
         else:
             floor.withdraw(turn, now)
-        return True
-
-    def _carry_reply_on(self, now: float) -> bool:
-        reply, commands = self._live, self._floor.commands
-        if reply is None:
-            return False
-        commands += [RunTool(reply.number, tool.id, tool.name, tool.arguments) for tool in reply.tools_to_run()]
-        if reply.round_returned:
-            reply.next_round(now)
-            commands.append(ContinueReply(reply.number, self._floor.history.messages(in_progress=reply)))
-            return True
-        slow = reply.filler()
-        if slow is None or now < slow.called_at + self._floor.policy.filler_seconds:
-            return False
-        reply.filled = True
-        commands.append(SpeakFiller(reply.number, slow.filler))
         return True
 
     def _close_complete(self, now: float) -> bool:
@@ -323,6 +304,20 @@ class TurnEngine:
         if policy.begins_replies == "provider":
             patience = max(patience, policy.reply_timeout_seconds)
         return turn.endpoint.later(patience)
+
+    def _carry_reply_on(self, now: float) -> None:
+        """Run the tools a reply asks for, ask its model again when they have returned, cover the time until then."""
+        reply, commands = self._live, self._floor.commands
+        if reply is None:
+            return
+        commands += [RunTool(reply.number, tool.id, tool.name, tool.arguments) for tool in reply.tools_to_run()]
+        if reply.round_returned:
+            reply.next_round(now)
+            commands.append(ContinueReply(reply.number, self._floor.history.messages(in_progress=reply)))
+        slow = reply.filler()
+        if slow is not None and now >= slow.called_at + self._floor.policy.filler_seconds:
+            reply.filled = True
+            commands.append(SpeakFiller(reply.number, slow.filler))
 
     def _note_failure(self, turn: Turn, stage: str, error: str) -> None:
         self._floor.failures += 1

@@ -135,7 +135,7 @@ class Floor:
     # The agent loses it.
 
     def put_back(self, turn: Turn) -> None:
-        """Nothing of the reply to this caller was heard: his turn is open again, and will be answered again."""
+        """Nothing of the reply to the caller was heard: their turn is open again, and will be answered again."""
         self._silence(turn.reply)
         self.speaking, self.listening = None, turn
 

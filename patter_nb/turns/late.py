@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from patter_nb.turns.events import InstantRecorded, ToolReturned, UsageReported
 from patter_nb.turns.floor import Floor
 from patter_nb.turns.reply import Reply, known_instant
@@ -16,11 +18,8 @@ class Late:
 
     def usage_reported(self, event: UsageReported, _now: float) -> None:
         """What a reply consumed belongs to its turn, transcription to the caller's last turn, everything else to the call."""
-        floor, usage, turn = self._floor, event.usage, None
-        if event.reply is not None:
-            turn, _ = floor.rows.find(event.reply)
-        elif usage.service == "stt":
-            turn = next((turn for turn in floor.unwritten() if turn.kind == "caller"), None)
+        floor, usage = self._floor, event.usage
+        turn = self._turn_of(event)
         if turn is None:
             floor.record("call_usage", usage=usage)
         elif turn.written:
@@ -28,20 +27,28 @@ class Late:
         else:
             turn.usage.append(usage)
 
-    def of_reply(self, event: object, now: float) -> None:
+    def _turn_of(self, event: UsageReported) -> Turn | None:
+        if event.reply is not None:
+            found = self._floor.rows.find(event.reply)
+            return None if found is None else found[0]
+        if event.usage.service != "stt":
+            return None
+        return next((turn for turn in self._floor.unwritten() if turn.kind == "caller"), None)
+
+    def of_reply(self, event: Any, now: float) -> None:
         """Of a reply that is not live whatever is told is dropped, but what was done has been done."""
         if isinstance(event, InstantRecorded):
             known_instant(event.name)
-            self._cleared(event)
-        elif isinstance(event, ToolReturned):
-            turn, reply = self._floor.rows.find(event.reply)
-            if turn is not None and reply is not None:
-                self._tool_returned(turn, reply, event, now)
-
-    def _cleared(self, event: InstantRecorded) -> None:
-        turn, _ = self._floor.rows.find(event.reply)
-        if event.name != "cleared_at" or turn is None or not turn.interrupted:
+        found = self._floor.rows.find(event.reply)
+        if found is None:
             return
+        turn, reply = found
+        if isinstance(event, ToolReturned):
+            self._tool_returned(turn, reply, event, now)
+        elif isinstance(event, InstantRecorded) and event.name == "cleared_at" and turn.interrupted:
+            self._cleared(turn, event)
+
+    def _cleared(self, turn: Turn, event: InstantRecorded) -> None:
         if turn.written:
             self._floor.record("late_instant", turn=turn.number, reply=event.reply, name=event.name, at=event.at)
         else:

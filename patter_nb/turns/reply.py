@@ -150,12 +150,17 @@ class Reply:
         self.failed = self.generated = self.progressed = True
         self.cancel_tools()
         if failure.stage == "tts":
-            self.torn = failure.segment is None
-            for index, segment in self.segments.items():
-                if failure.segment is not None and index > failure.segment:
-                    segment.dropped()
-                elif failure.segment in (None, index):
-                    segment.abandoned(failure.seconds if index == failure.segment else 0.0)
+            self._lose_audio(failure)
+
+    def _lose_audio(self, failure: ReplyFailed) -> None:
+        self.torn = self.torn or failure.segment is None
+        for index, segment in self.segments.items():
+            if failure.segment is None:
+                segment.abandoned(0.0)
+            elif index == failure.segment:
+                segment.abandoned(failure.seconds)
+            elif index > failure.segment:
+                segment.dropped()
 
     def cancel_tools(self) -> None:
         """Tools that still run are none of the conversation's business any more."""

@@ -28,9 +28,9 @@ class Rows:
         """Remember for the rest of the call to which turn a reply belongs."""
         self._by_reply[reply.number] = turn, reply
 
-    def find(self, reply: int) -> tuple[Turn, Reply] | tuple[None, None]:
-        """The turn and the reply of this number; a pair of None for a number that was never given."""
-        return self._by_reply.get(reply, (None, None))
+    def find(self, reply: int) -> tuple[Turn, Reply] | None:
+        """The turn and the reply of this number; None for a number that was never given."""
+        return self._by_reply.get(reply)
 
     def hold(self, turn: Turn) -> None:
         """Take a turn that was closed."""

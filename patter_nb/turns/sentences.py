@@ -77,16 +77,14 @@ class Segmenter:
     def push(self, token: str) -> list[str]:
         """The segments that are complete with this token."""
         self._text = (self._text + token.replace("\n", " ").replace("\r", " ")).lstrip()
-        return self._cut(at_end=False)
+        return self._cut()
 
     def flush(self) -> list[str]:
         """What is left, when the reply's text is complete. The segmenter can then be used for another one."""
-        segments = self._cut(at_end=True)
-        if rest := self._text.strip():
-            segments.append(rest)
+        rest = self._text.strip()
         self._begin("")
         self._first = True
-        return segments
+        return [rest] if rest else []
 
     def _begin(self, text: str) -> None:
         self._text = text
@@ -95,10 +93,10 @@ class Segmenter:
         self._spoken = False
         """Whether a letter or digit was seen: without one there is nothing to say."""
 
-    def _cut(self, *, at_end: bool) -> list[str]:
+    def _cut(self) -> list[str]:
         segments: list[str] = []
         while self._at < len(self._text):
-            end = self._end(at_end=at_end)
+            end = self._end()
             if end is None:
                 break
             if end == 0:
@@ -110,7 +108,7 @@ class Segmenter:
             self._begin(self._text[end:].lstrip())
         return segments
 
-    def _end(self, *, at_end: bool) -> int | None:
+    def _end(self) -> int | None:
         """Where the segment ends if it ends with the character looked at; 0 if it does not; None if the next token tells."""
         text, at = self._text, self._at
         if at >= MAX_CHARACTERS:
@@ -118,9 +116,9 @@ class Segmenter:
         if text[at] in _ENDS and self._spoken:
             return self._with_closers(at)
         if text[at] == _FULL_STOP and self._spoken:
-            return self._full_stop(at_end=at_end)
+            return self._full_stop()
         if self._wants_clause and self._first and text[at] in _CLAUSE_ENDS:
-            return self._clause(at_end=at_end)
+            return self._clause()
         return 0
 
     def _with_closers(self, at: int) -> int:
@@ -130,7 +128,7 @@ class Segmenter:
             end += 1
         return end
 
-    def _full_stop(self, *, at_end: bool) -> int | None:
+    def _full_stop(self) -> int | None:
         text, at = self._text, self._at
         end = self._with_closers(at)
         if not text[end : end + 1].isspace() and end < len(text):
@@ -142,22 +140,23 @@ class Segmenter:
         if word in _TITLES:
             return 0
         if word[-1:].isdigit():
-            told = end < len(text) or at_end
-            return (0 if first and word.isdigit() else end) if told else None
+            if end == len(text):
+                return None
+            return 0 if first and word.isdigit() else end
         if not (_is_initial(word) or _is_acronym(word) or (word in _SUFFIXES and not first)):
             return end
         following = text[end:].split()
         if not following:
-            return end if at_end else None
+            return None
         return end if following[0].strip("\"'“‘,.!?") in _STARTERS else 0
 
-    def _clause(self, *, at_end: bool) -> int | None:
+    def _clause(self) -> int | None:
         """The end of the first clause, if it can stand alone."""
         before, after = self._text[: self._at], self._text[self._at + 1 : self._at + 2]
         if len(before) + 1 < FIRST_CLAUSE_CHARACTERS or _is_open(before) or _CURRENCIES & set(before[-8:]):
             return 0
         if before[-1].isdigit() and not after:
-            return 0 if at_end else None
+            return None
         return 0 if after == '"' or after.isdigit() or before.endswith("..") else self._at + 1
 
     def _last_resort(self) -> int:
@@ -166,8 +165,7 @@ class Segmenter:
         for cut in range(len(text) - 1, MAX_CHARACTERS // 2, -1):
             if text[cut - 1] in _WIDE_PAUSES or (text[cut - 1] in _PAUSES and text[cut].isspace()):
                 return cut
-        between_words = text.rfind(" ")
-        return between_words if between_words > 0 else len(text)
+        return text.rindex(" ") if " " in text else len(text)
 
 
 def _is_initial(word: str) -> bool:

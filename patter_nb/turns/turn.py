@@ -51,7 +51,7 @@ class Turn:
 
     @property
     def can_go_on(self) -> bool:
-        """Whether the caller, once answered, has heard nothing of it yet: what he adds belongs to the same turn."""
+        """Whether the caller, once answered, has heard nothing of it yet: what they add belongs to the same turn."""
         return self.kind == "caller" and not self.reply.is_heard
 
     @property

@@ -18,9 +18,11 @@ from patter_nb.turns.events import (
     SpeechStarted,
     SpeechStopped,
     TranscriptionFailed,
+    UsageReported,
 )
 from patter_nb.turns.messages import Message
 from patter_nb.turns.policy import TurnPolicy
+from patter_nb.turns.usage import Usage
 
 
 def asked(reply, turn, *texts):
@@ -141,6 +143,14 @@ def test_a_final_even_later_than_that_is_answered_all_the_same(talk):
     call.tell(8.0, CallerHungUp())
     assert call.rows[0].instants["speech_ended_at"] == 2.0
     assert call.rows[0].instants["stt_final_at"] == 7.0
+
+
+def test_what_a_turn_consumed_that_was_open_again_stands_in_its_row(talk):
+    call = talk()
+    call.voice(1.0, 2.0)
+    call.final(7.0, "when is dinner")
+    call.tell(7.1, UsageReported(Usage("stt", "p", "m", 1.0)), CallerHungUp())
+    assert call.rows[0].usage == (Usage("stt", "p", "m", 1.0),)
 
 
 def test_a_dated_final_even_later_than_that_too(talk):
@@ -485,6 +495,13 @@ def test_a_dated_final_of_a_voice_that_is_undecided_waits_with_it(talk):
     call.final(4.3, "it", 3.7, 4.0)
     call.wait(5.0)
     assert call.replies[-1].messages[-1] == Message("user", "stop it")
+
+
+def test_voice_activity_may_notice_a_word_a_little_late(talk):
+    call = speaking(talk())
+    call.tell(3.53, SpeechStarted(3.5), SpeechContinued(3.6))
+    assert call.final(3.65, "stop", 3.4, 3.4) == [], "it is the voice's"
+    assert call.final(3.66, "yes", 3.39, 3.39) == [RecordEvent("overlap", {"turn": 1, "text": "yes"})]
 
 
 def test_a_date_in_nobodys_stretch_leaves_it_to_whoever_has_the_floor(talk):

@@ -248,12 +248,21 @@ def test_a_reply_that_fails_while_it_is_heard_plays_out(talk):
     assert call.tell(3.0, ReplyFailed(1, "tts", "broke", segment=1)) == [
         RecordEvent("reply_failed", {"turn": 1, "reply": 1, "stage": "tts", "error": "broke"})
     ]
-    call.tell(3.1, SegmentReady(1, 2, "seven."), ToolCalled(1, "t", "book", "{}"), ReplyFailed(1, "tts", "again"))
-    assert call.heard(3.7, 1, 1.0)[0] == CancelReply(1, 1.0)
+    call.tell(3.1, SegmentReady(1, 2, "seven."), ToolCalled(1, "t", "book", "{}"), ReplyFailed(1, "tts", "again", segment=1))
+    assert call.heard(3.7, 1, 1.0)[:-1] == [CancelReply(1, 1.0)]
     (row,) = call.rows
     assert (row.error, row.heard_text, row.agent_text, row.interrupted) == ("broke", "At six.", "At six. Or at", False)
     assert row.instants["finished_at"] == 3.7
     assert len(call.events("reply_failed")) == 1
+
+
+def test_audio_of_which_nobody_knows_how_much_there_is_does_not_play_on(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.5, SegmentReady(1, 0, "At six."), SegmentSynthesized(1, 0, 1.0), SegmentReady(1, 1, "Or at"))
+    call.heard(2.9, 1, 0.2)
+    call.tell(3.0, ReplyFailed(1, "tts", "broke"), ReplyFailed(1, "tts", "broke", segment=1))
+    assert call.heard(3.7, 1, 1.0)[:2] == [CancelReply(1, 1.0), ClearAudio()]
 
 
 def test_the_audio_there_is_of_a_segment_that_failed_plays_out_too(talk):
@@ -642,6 +651,7 @@ def test_a_reply_a_provider_begins_unasked_is_a_said_turn(talk):
     call.made(1.1, 1, "Are you there?")
     call.heard(3.2, 1, 2.0)
     assert (call.rows[0].kind, call.rows[0].heard_text) == ("said", "Are you there?")
+    assert call.rows[0].instants == {"finished_at": 3.2}
 
 
 def test_an_adopted_reply_is_interrupted_like_any_other(talk):
@@ -661,6 +671,8 @@ def test_a_voice_that_goes_on_does_not_take_back_what_the_provider_began(talk):
     call.tell(2.0, ProviderReplyStarted("resp_1"))
     assert call.engine.state == "answering"
     assert call.wait(2.5) == []
+    call.tell(3.0, CallerHungUp())
+    assert (call.rows[0].instants["speech_ended_at"], call.rows[0].instants["endpointed_at"]) == (1.8, 2.0)
 
 
 def test_a_provider_may_begin_the_answer_to_a_turn_again(talk):
@@ -758,6 +770,11 @@ def test_a_call_has_a_limit(talk):
     call.made(60.1, 1, GOODBYE)
     assert call.heard(62.2, 1, 2.0)[-1] == EndCall(reason)
     assert (call.rows[0].kind, call.rows[0].heard_text) == ("goodbye", GOODBYE)
+
+
+def test_without_a_goodbye_line_the_limit_is_the_end(talk):
+    call = talk(max_duration_seconds=60.0, goodbye="")
+    assert call.wait(60.0)[-1] == EndCall("the call lasted 60 s, its limit")
 
 
 def test_the_limit_counts_from_the_answer(talk):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from patter_nb.turns.heard import Segment, whole_words
+from patter_nb.turns.heard import TOLERANCE_SECONDS, Segment, whole_words
 
 
 def segment(text, heard, seconds=None, points=(), whole=True):
@@ -52,6 +52,7 @@ def test_the_end_is_the_end_within_a_millisecond():
     assert segment("one two three", 1.2991, 1.3).heard_text() == "one two three"
     assert segment("one two three", 1.2991, 1.3).played_out
     assert not segment("one two three", 1.2989, 1.3).played_out
+    assert segment("one two three", 0.0, TOLERANCE_SECONDS).played_out
 
 
 def test_of_a_segment_of_unknown_length_nothing_is_known_to_be_heard():
@@ -65,6 +66,14 @@ def test_of_a_segment_that_failed_on_the_way_nothing_is_known_to_be_heard():
     assert failed.played_out
 
 
+def test_what_will_not_be_played_is_played_out_and_was_not_heard():
+    made = segment("one", 0.0, 0.5)
+    made.dropped()
+    assert made.played_out
+    made.heard(0.5)
+    assert made.heard_text() == ""
+
+
 def test_a_segment_that_is_whole_can_not_fail_any_more():
     made = segment("one", 0.5, 0.5)
     made.abandoned(9.0)
@@ -74,7 +83,9 @@ def test_a_segment_that_is_whole_can_not_fail_any_more():
 POINTS = ((3, 0.4), (7, 0.9), (13, 1.3))
 
 
-@pytest.mark.parametrize(("heard", "words"), [(0.39, ""), (0.4, "one"), (0.3995, "one"), (0.8, "one"), (1.0, "one two")])
+@pytest.mark.parametrize(
+    ("heard", "words"), [(0.39, ""), (0.399, "one"), (0.3995, "one"), (0.4, "one"), (0.8, "one"), (1.0, "one two")]
+)
 def test_an_alignment_tells_which_words_were_heard(heard, words):
     assert segment("one two three", heard, 1.3, POINTS).heard_text() == words
     assert segment("one two three", heard, None, POINTS).heard_text() == words

@@ -123,6 +123,7 @@ def test_what_failed_calls_no_more_tools_and_waits_for_none():
     assert made.next_timer(15.0, 1.0) is None
     made.audio_heard(AudioHeard(1, 0, 1.0, 2.5), 2.5)
     assert made.complete
+    assert made.filler() is None
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,12 @@ def test_what_still_plays_of_a_reply_that_failed(failure, plays):
     made = reply(ONE, TWO, SegmentReady(1, 2, "Three."), MADE[0])
     made.give_up(failure)
     assert [segment.plays_seconds for segment in made.segments.values()] == plays
+
+
+def test_a_segment_made_ahead_of_one_that_failed_is_not_played():
+    made = reply(ONE, TWO, SegmentReady(1, 2, "Three."), MADE[0], SegmentSynthesized(1, 2, 1.0))
+    made.give_up(ReplyFailed(1, "tts", "broke", segment=1, seconds=0.4))
+    assert [segment.plays_seconds for segment in made.segments.values()] == [1.0, 0.4, 0.0]
 
 
 ALIGNED = SegmentAligned(1, 0, ((4, 1.0),))

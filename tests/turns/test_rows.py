@@ -71,4 +71,4 @@ def test_replies_are_found_for_the_rest_of_the_call():
     rows, turn, reply = Rows(), closed(), Reply(3, "answer", 0.0)
     rows.register(turn, reply)
     assert rows.find(3) == (turn, reply)
-    assert rows.find(4) == (None, None)
+    assert rows.find(4) is None

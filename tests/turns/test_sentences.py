@@ -104,6 +104,11 @@ def test_a_sentence_goes_out_with_the_token_that_ends_it(mark):
     assert arrivals("Hello", f" there{mark}") == [[], [f"Hello there{mark}"]]
 
 
+@pytest.mark.parametrize("text", ["We are at acme.com.", "See ex.gr.", "字.", "We are OK."])
+def test_what_only_looks_like_an_abbreviation_does_not_wait(text):
+    assert arrivals(text) == [[text]]
+
+
 @pytest.mark.parametrize(
     ("tokens", "expected"),
     [
@@ -297,10 +302,10 @@ def test_a_long_reply_costs_no_more_per_token_than_a_short_one():
     looked_at = 0
 
     class Counting(Segmenter):
-        def _end(self, *, at_end):
+        def _end(self):
             nonlocal looked_at
             looked_at += 1
-            return super()._end(at_end=at_end)
+            return super()._end()
 
     segmenter = Counting()
     text = "This is a sentence of the reply. " * 300

@@ -7,7 +7,7 @@ import pytest
 from patter_nb.turns.events import ReplyStarted
 from patter_nb.turns.facts import TurnFacts
 from patter_nb.turns.heard import Segment
-from patter_nb.turns.reply import Reply
+from patter_nb.turns.reply import Reply, Tool
 from patter_nb.turns.turn import Turn
 
 
@@ -27,6 +27,12 @@ def test_the_last_reply_tells_what_was_said_and_heard():
     row = Turn("caller", number=1, replies=[first, last], instants={"endpointed_at": 0.5}).facts()
     assert (row.reply, row.revision, row.agent_text, row.heard_text, row.heard_estimated) == (2, 5, "Kept.", "Kept.", False)
     assert row.instants == {"endpointed_at": 0.5, "played_at": 2.0}
+
+
+def test_two_turns_are_two_though_they_hold_the_same():
+    assert Turn("caller") != Turn("caller")
+    assert Reply(1, "answer", 0.0) != Reply(1, "answer", 0.0)
+    assert Tool("t", "book", "{}", "", 0, 0.0) != Tool("t", "book", "{}", "", 0, 0.0)
 
 
 @pytest.mark.parametrize(

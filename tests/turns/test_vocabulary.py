@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+import importlib
+import pkgutil
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import get_args
 
 import pytest
 
+import patter_nb.turns
 from patter_nb.turns import commands, events
 from patter_nb.turns.commands import Command
+from patter_nb.turns.ear import Stretch
 from patter_nb.turns.engine import TurnEngine
 from patter_nb.turns.events import (
     AudioHeard,
@@ -42,8 +46,11 @@ from patter_nb.turns.events import (
     TransferRequested,
     UsageReported,
 )
+from patter_nb.turns.facts import ToolRun, TurnFacts
+from patter_nb.turns.messages import Message, ToolRequest
+from patter_nb.turns.policy import TurnPolicy
 from patter_nb.turns.script import play
-from patter_nb.turns.usage import Usage
+from patter_nb.turns.usage import Price, Usage
 
 SESSION = [
     (0.0, CallAnswered("Hi!")),
@@ -111,9 +118,23 @@ def test_whatever_is_told_before_the_answer_the_line_is_still_ringing():
 def test_words_of_the_vocabulary_are_frozen_and_say_what_they_mean(kind):
     assert kind.__doc__
     assert not kind.__doc__.startswith(kind.__name__)
+    assert kind.__dataclass_params__.frozen
     if names := [field.name for field in fields(kind)]:
         with pytest.raises(FrozenInstanceError):
             setattr(object.__new__(kind), names[0], None)
+
+
+@pytest.mark.parametrize("kind", [Message, ToolRequest, TurnFacts, ToolRun, TurnPolicy, Usage, Price, Stretch])
+def test_what_is_handed_on_can_not_be_changed(kind):
+    assert kind.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("module", [name for _, name, _ in pkgutil.iter_modules(patter_nb.turns.__path__)])
+def test_no_object_of_the_engine_takes_an_attribute_it_does_not_have(module):
+    module = importlib.import_module(f"patter_nb.turns.{module}")
+    for kind in vars(module).values():
+        if isinstance(kind, type) and is_dataclass(kind):
+            assert "__slots__" in vars(kind), kind
 
 
 def test_nothing_is_left_out_of_the_vocabulary():

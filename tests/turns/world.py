@@ -74,7 +74,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.choice = choice = random.Random(seed)
-        self.now = 0.0
+        self.now = self._quiet_since = 0.0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._serial = itertools.count(1)
@@ -137,6 +137,7 @@ class World:
             due = self.engine.next_timer()
             if self.engine.ended:
                 return
+            self._listens_to_somebody()
             wake = None if due is None else due + self.choice.choice([0.0, 0.0, 0.004, 0.02])
             if wake is not None and (not self._agenda or wake < self._agenda[0][0]):
                 self.now = max(self.now, wake)
@@ -147,6 +148,13 @@ class World:
                 self.now, _, action = heapq.heappop(self._agenda)
                 action()
         raise AssertionError("the call does not end")
+
+    def _listens_to_somebody(self) -> None:
+        """The engine waits for the caller's words no longer than it says."""
+        if self.caller.reported or self.engine.state != "listening":
+            self._quiet_since = self.now
+        patience = self.policy.hangover_seconds + self.policy.final_timeout_seconds + 0.05
+        assert self.mode != "session" or self.now - self._quiet_since <= patience, f"at {self.now} nobody is listened to"
 
     def tell(self, event: e.Event) -> None:
         """The mailbox: one event for the engine, and its commands performed."""
