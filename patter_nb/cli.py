@@ -10,7 +10,7 @@ from pathlib import Path
 from patter_nb import __version__
 from patter_nb.call import Call
 from patter_nb.demo import CALLER, demo_agent
-from patter_nb.errors import PatterError
+from patter_nb.errors import ConfigError, PatterError
 from patter_nb.phone import Patter
 
 POLL_SECONDS = 0.2
@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     demo.add_argument("--store", type=Path, default=Path(".patter_nb"), help="folder for the store, the recording and the plot")
     given = parser.parse_args(arguments)
     try:
+        if given.store.exists() and not given.store.is_dir():
+            raise ConfigError(f"--store is {str(given.store)!r}, which is a file: give the name of a folder.")
         return asyncio.run(_demo(given.store))
     except (PatterError, OSError) as error:
         print(f"patter-nb: {error}", file=sys.stderr)
@@ -35,28 +37,33 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _demo(folder: Path) -> int:
+    phone = Patter(store=folder / "calls.sqlite3")
+    print("A caller and an agent talk on this machine, in real time, for about half a minute. Loading the models ...", flush=True)
+    await show(phone.test(demo_agent(phone), caller=list(CALLER)), folder)
+    written = await asyncio.to_thread(phone.flush)
+    return 0 if written else 1
+
+
+async def show(call: Call, folder: Path) -> None:
+    """Print what is said while the call is on; then its tables, and where its plot, its recording and its rows are."""
     from patter_nb.notebook.tables import text_summary
 
-    phone = Patter(store=folder / "calls.sqlite3")
-    print("A caller and an agent talk on this machine, in real time, about a minute. Loading the models ...", flush=True)
-    call = phone.test(demo_agent(phone), caller=list(CALLER))
     await _follow(call)
     await call
     figure = call.plot()
     plot = folder / "plots" / f"{call.id}.png"
     plot.parent.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(figure.savefig, plot, dpi=150)
-    phone.flush()
     print(text_summary(call.view()))
     print(f"plot       {plot}\nrecording  {folder / 'recordings' / (call.id + '.wav')}\nstore      {folder / 'calls.sqlite3'}")
-    return 0
 
 
 async def _follow(call: Call) -> None:
     """Print what is said as the turns land, over a line that shows the call is alive."""
     live = sys.stdout.isatty()
-    shown = 0
-    while call.state == "running":
+    shown, running = 0, True
+    while running:
+        running = call.state == "running"  # before the lines are read, so that the last ones are read too
         lines = call.transcript
         for line in lines[shown:]:
             who = "caller" if line["role"] == "user" else "agent"
@@ -64,6 +71,7 @@ async def _follow(call: Call) -> None:
         shown = len(lines)
         if live:
             print(f"\r        {call.duration_seconds:5.1f} s", end="", flush=True)
-        await asyncio.sleep(POLL_SECONDS)
+        if running:
+            await asyncio.sleep(POLL_SECONDS)
     if live:
         print("\r" + " " * 20, end="\r")
