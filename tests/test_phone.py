@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gc
 import math
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -362,6 +363,39 @@ def test_a_program_that_ends_in_mid_call_keeps_its_rows_and_its_recording(tmp_pa
         assert stored.store.turns()["heard_text"].str.startswith("Hello there!").tolist() == [True]
         samples, _ = read_wav(stored.store.calls()["recording_path"].iloc[0])
         assert 1 < len(samples) / 8000 < 5
+    stored.store.close()
+
+
+INTERRUPTED = """
+import asyncio, sys
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+
+async def main():
+    phone = Patter(store=sys.argv[1])
+    parts = dict(stt=ScriptedSTT(["one"]), llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS(), first_message="Hello there! " * 9)
+    call = phone.test(phone.agent("A test.", **parts), ["One?"])
+    asyncio.get_running_loop().call_later(1.5, print, "listening", flush=True)
+    await call
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_from_the_keyboard_ends_the_call_and_keeps_its_rows(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-c", INTERRUPTED, str(tmp_path / "calls.sqlite3")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "listening\n"
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+    assert (out, err, program.returncode) == ("interrupted\n", "", 0)
+    stored = Patter(store=tmp_path / "calls.sqlite3")
+    assert stored.store.calls()["end_reason"].tolist() == ["interrupted"]
+    assert stored.store.turns()["kind"].tolist() == ["greeting"]
     stored.store.close()
 
 

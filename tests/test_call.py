@@ -1,0 +1,250 @@
+"""The handle of one call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from patter_nb.call import Call
+from patter_nb.callers import Line
+from patter_nb.errors import PatterError
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.records.facts import CallFacts
+from patter_nb.records.log import CallLog
+from patter_nb.records.shelf import RecordingShelf
+from patter_nb.turns.usage import Price
+
+GREETING = "Hello there, good evening!"
+LONG = "Dinner is served from six to ten, and the kitchen closes at half past nine on every Sunday of the year."
+PRICES: dict[str, Any] = {
+    "stt": ScriptedSTT(["one", "two"], price=Price(usd_per_audio_minute=0.6)),
+    "llm": ScriptedLLM([LONG, "Second."], price=Price(usd_per_1m_output_tokens=1000)),
+    "tts": ScriptedTTS(price=Price(usd_per_1k_characters=10)),
+}
+
+
+@pytest.fixture(scope="module")
+def call() -> Call:
+    """A call in virtual time: a greeting, an answer that was interrupted, another answer."""
+
+    async def main() -> Call:
+        phone = Patter(store=False)
+        agent = phone.agent("You are a test.", first_message=GREETING, **PRICES)
+        lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.5)]
+        return await phone.test(agent, lines, speed="max")
+
+    return asyncio.run(main())
+
+
+def test_a_call_tells_how_it_is_in_a_line(call: Call) -> None:
+    assert (call.state, call.error, call.end_reason) == ("ended", None, "caller hung up")
+    assert repr(call) == f"<Call {call.id}, caller hung up, {call.duration_seconds:.1f} s>"
+    assert call.id.startswith("test_")
+
+
+def test_what_was_said_is_in_order_and_as_it_was_heard(call: Call) -> None:
+    heard = call.turns["heard_text"].iloc[1]
+    assert 0 < len(heard) < len(LONG)
+    assert call.transcript == [
+        {"role": "assistant", "text": GREETING},
+        {"role": "user", "text": "one"},
+        {"role": "assistant", "text": heard},
+        {"role": "user", "text": "two"},
+        {"role": "assistant", "text": "Second."},
+    ]
+
+
+def test_latency_and_cost_are_there_in_patters_own_fields(call: Call) -> None:
+    metrics = call.metrics
+    assert metrics.call_id == call.id
+    assert metrics.duration_seconds == call.duration_seconds
+    assert [turn.user_text for turn in metrics.turns] == ["", "one", "two"]
+    first = metrics.turns[1].latency
+    assert first.agent_response_ms == pytest.approx(first.endpoint_ms + first.llm_ttft_ms + first.tts_ms)
+    assert call.turns["llm_first_token_ms"].iloc[1] == pytest.approx(200)
+    assert metrics.cost.total == pytest.approx(call.cost["usd"].iloc[-1])
+    words = len(LONG.split())
+    assert metrics.cost.llm == pytest.approx((words + 1) * 0.001)
+
+
+def test_the_recording_has_the_caller_left_and_the_agent_right(call: Call, tmp_path: Path) -> None:
+    audio = call.audio
+    assert audio is not None
+    assert audio.samples.shape == (len(audio.caller), 2)
+    assert audio.seconds == pytest.approx(call.duration_seconds, abs=0.1)
+    greeting = slice(int(0.2 * 8000), int(1.5 * 8000))
+    assert audio.agent[greeting].any()
+    assert not audio.caller[greeting].any()
+    assert audio.save(tmp_path / "call.wav").stat().st_size == 44 + audio.samples.nbytes
+
+
+def test_the_view_has_all_that_a_card_draws(call: Call) -> None:
+    view = call.view()
+    assert (view.call_id, view.state, view.end_reason, view.notes) == (call.id, "ended", "caller hung up", ())
+    assert view.duration_seconds == call.duration_seconds
+    assert view.recording is call.audio
+    assert {speech.who for speech in view.speech} == {"caller", "agent"}
+    assert [speech.interrupted for speech in view.speech if speech.who == "agent"] == [False, True, False]
+    # Where in its gap each span of a measured turn lies.
+    assert set(view.pieces) == {1, 2}
+    for turn, pieces in view.pieces.items():
+        gap = call.turns.set_index("turn").loc[turn, "gap_ms"]
+        assert sum(piece.ended_ms - piece.started_ms for piece in pieces) == pytest.approx(gap)
+    assert view.latency.loc["gap_ms", "n"] == 2
+
+
+def test_it_can_be_plotted_and_shows_itself_as_a_card_with_masked_numbers(call: Call) -> None:
+    figure = call.plot()
+    assert len(figure.axes) >= 1
+    bundle = call._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert "latency, ms" in bundle["text/plain"]
+    assert GREETING in bundle["text/html"]
+    assert "+1•••••0001" in bundle["text/html"] or "•••••" in bundle["text/html"]
+    assert "5550000001" not in bundle["text/html"] + bundle["text/plain"]
+
+
+def test_waiting_for_what_is_over_gives_the_call_however_often(call: Call) -> None:
+    async def main() -> list[Call]:
+        phone = Patter(store=False)
+        made = phone.test(phone.agent("A test.", **scripted()), ["One?"], speed="max")
+        together = await asyncio.gather(made, made.ended(), made)
+        return [made, *together, await made, await made.ended()]
+
+    assert len(set(map(id, asyncio.run(main())))) == 1
+
+
+def scripted(**given: Any) -> dict[str, Any]:
+    return {"stt": ScriptedSTT(["one"]), "llm": ScriptedLLM(["Yes."]), "tts": ScriptedTTS(), **given}
+
+
+# A call whose life is in the test's hands.
+
+
+class Handle:
+    """A call with a log and a shelf of its own; `work` holds it."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.log = CallLog(None)
+        begun = datetime(2026, 1, 1, tzinfo=UTC)
+        self.log.begin(CallFacts(call_id="c1", agent="agent", revision=1, direction="test", speed="max", started_at=begun))
+        self.call = Call("c1", self.log, RecordingShelf(directory))
+
+
+def held(work: Callable[[Call], Any], *, act: Callable[[Call], Any] | None = None) -> Handle:
+    async def main() -> Handle:
+        handle = Handle()
+        handle.call.hold(work, None)
+        if act is not None:
+            await act(handle.call)
+        await asyncio.wait((asyncio.ensure_future(_quietly(handle.call)),))
+        return handle
+
+    return asyncio.run(main())
+
+
+async def _quietly(call: Call) -> None:
+    with contextlib.suppress(PatterError):
+        await call
+
+
+FAILURES = [
+    (ZeroDivisionError("division by zero"), "the call raised ZeroDivisionError: division by zero"),
+    (PatterError("There is no line."), "There is no line."),
+    (ExceptionGroup("unhandled errors in a TaskGroup", [KeyError("a")]), "the call raised KeyError: 'a'"),
+]
+
+
+@pytest.mark.parametrize(("error", "sentence"), FAILURES)
+def test_whatever_ends_a_call_before_it_begins_is_its_error_in_one_sentence(error: Exception, sentence: str) -> None:
+    async def work(_: Call) -> None:
+        raise error
+
+    handle = held(work)
+    assert (handle.call.state, handle.call.error, handle.call.end_reason) == ("failed", sentence, "failed")
+    row = handle.log.row("c1")
+    assert (row["end_reason"], row["error"], row["duration_seconds"]) == ("failed", sentence, 0.0)
+    assert [(event.at, event.kind) for event in handle.log.event_rows("c1")] == [(0.0, "failed")]
+    assert repr(handle.call) == f"<Call c1, {sentence}>"
+
+
+def test_a_call_that_is_cancelled_before_it_has_a_session_is_written_down_as_ended() -> None:
+    async def work(_: Call) -> None:
+        await asyncio.Event().wait()
+
+    async def cancel(call: Call) -> None:
+        await asyncio.sleep(0)
+        assert call._task is not None
+        call._task.cancel()
+
+    handle = held(work, act=cancel)
+    assert (handle.call.state, handle.call.error, handle.call.end_reason) == ("ended", None, "cancelled")
+    assert handle.log.row("c1")["end_reason"] == "cancelled"
+
+
+def test_a_reason_to_stop_that_came_before_the_session_reaches_it() -> None:
+    told: list[str] = []
+
+    class Session:
+        """Only what a call asks of its session."""
+
+        end_reason, duration_seconds, recording = "enough", 3.5, None
+
+        def stop(self, reason: str) -> None:
+            told.append(reason)
+
+    async def work(call: Call) -> None:
+        call.stop("enough")
+        call.stop("too much")
+        call.attach(Session())  # type: ignore[arg-type]
+        call.stop("again")
+        assert call.duration_seconds == 3.5
+
+    handle = held(work)
+    assert told == ["enough", "again"]
+    assert (handle.call.end_reason, handle.call.duration_seconds, handle.call.audio) == ("enough", 3.5, None)
+    handle.call.stop("later")
+    assert told == ["enough", "again"]
+
+
+def test_a_running_call_can_be_looked_at_from_another_thread() -> None:
+    seen: list[tuple[str, float, int]] = []
+
+    async def main() -> Call:
+        phone = Patter(store=False)
+        agent = phone.agent("A test.", **scripted(llm=ScriptedLLM([LONG] * 9), stt=ScriptedSTT(["x"] * 9)))
+        call = phone.test(agent, ["One?"] * 9, speed="max")
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.is_set():
+                audio = call.audio
+                length = 0 if audio is None else int(np.abs(audio.samples).max(initial=0) > 0) + len(audio.samples)
+                seen.append((call.state, call.duration_seconds, length))
+                call.view()
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            await call
+        finally:
+            over.set()
+            await asyncio.to_thread(thread.join)
+        return call
+
+    call = asyncio.run(main())
+    assert len(call.turns) == 9
+    assert seen
+    durations = [duration for _, duration, _ in seen]
+    assert durations == sorted(durations)
+    lengths = [length for _, _, length in seen]
+    assert lengths == sorted(lengths)
