@@ -375,7 +375,7 @@ async def main():
     phone = Patter(store=sys.argv[1])
     parts = dict(stt=ScriptedSTT(["one"]), llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS(), first_message="Hello there! " * 9)
     call = phone.test(phone.agent("A test.", **parts), ["One?"])
-    asyncio.get_running_loop().call_later(1.5, print, "listening", flush=True)
+    asyncio.get_running_loop().call_later(1.5, lambda: print("listening", flush=True))
     await call
 
 try:
