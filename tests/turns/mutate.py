@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGE = ROOT / "patter_nb" / "turns"
 HISTORIES = 60
+SURVIVES = "survives  "
 CPU_SECONDS_PER_MUTANT = 5
 """A mutant may loop for ever; the whole of the tests takes less than a second."""
 MEMORY_BYTES = 4 << 30
@@ -142,7 +143,7 @@ def mutants_of(path: Path) -> list[Mutant]:
     walk.visit(ast.parse(source))
     lines, seen, mutants = source.splitlines(), Counter[str](), []
     for place, node, change, where in walk.found:
-        line = lines[node.lineno - 1].strip() if hasattr(node, "lineno") else ast.unparse(node)
+        line = lines[node.lineno - 1].strip() if hasattr(node, "lineno") else ast.unparse(node).strip()
         name = f"{path.stem}.{where}: {change}: {line}"
         seen[name] += 1
         mutants.append(Mutant(path.stem, place, change, name if seen[name] == 1 else f"{name} #{seen[name]}"))
@@ -203,8 +204,8 @@ def start(mutant: Mutant) -> int:
         os._exit(code)
 
 
-def survivors(mutants: list[Mutant], *, processes: int = 2, seconds: float = 600.0, tell: bool = False) -> list[Mutant]:
-    """Those that no test notices. TimeoutError when not all could be tried within `seconds`."""
+def survivors(mutants: list[Mutant], *, processes: int, seconds: float) -> list[Mutant]:
+    """Those that no test notices, printed as they are found. TimeoutError when not all could be tried within `seconds`."""
     # From here on every fork inherits pytest with its plugins, and loads anew only what is tested and its tests.
     assert run_tests("--collect-only", str(HERE)) == 0
     gc.freeze()
@@ -222,8 +223,7 @@ def survivors(mutants: list[Mutant], *, processes: int = 2, seconds: float = 600
             assert survives, f"the tests fail with {mutant.name}: no mutant proves anything"
         elif survives:
             alive.append(mutant)
-            if tell:
-                print(f"survives  {mutant.name}", flush=True)
+            print(f"{SURVIVES}{mutant.name}", flush=True)
         if time.monotonic() > deadline:
             for child in running:
                 os.kill(child, signal.SIGKILL)
@@ -241,7 +241,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT))
     mutants = [m for path in modules() if arguments.only in (None, path.stem) for m in mutants_of(path)]
     began = time.monotonic()
-    alive = survivors(mutants, processes=arguments.processes, seconds=arguments.seconds, tell=True)
+    alive = survivors(mutants, processes=arguments.processes, seconds=arguments.seconds)
     killed = len(mutants) - len(alive)
     print(f"{killed} of {len(mutants)} mutants killed ({killed / len(mutants):.1%}) in {time.monotonic() - began:.0f} s")
 
