@@ -36,6 +36,9 @@ prove. An answer that fails unheard is replaced by the fallback line in the same
 heard plays out what there is; an empty one just fails. After `max_failures` failures without a success between them
 the agent says goodbye.
 
+**Providers** may decide instead: one that ends turns by itself replaces the silence granted, and one that begins
+replies by itself has them adopted under a number of ours instead of ordered. All else holds for them too.
+
 **Tools** run while their reply lives. When the model is done and all have returned, it is asked again within the
 reply. A tool that takes long is covered by its filler line, once, if nothing else is to be heard. Those still running
 when the reply is cut off count as cancelled; results stay in the conversation in either case.

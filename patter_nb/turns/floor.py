@@ -128,9 +128,13 @@ class Floor:
 
     def number(self, turn: Turn) -> None:
         """Give the turn its number; from now on it will have a row."""
-        if turn.number == UNNUMBERED:
-            self._turns += turn.kind != "greeting"
-            turn.number = 0 if turn.kind == "greeting" else self._turns
+        if turn.number != UNNUMBERED:
+            return
+        if turn.kind == "greeting":
+            turn.number = 0
+        else:
+            self._turns += 1
+            turn.number = self._turns
 
     # The agent loses it.
 
@@ -235,11 +239,11 @@ class Floor:
         """Write the rows that wait for nothing more; with `force`, all of them."""
         for turn in self.rows.ready(now, self.ear.awaits, force=force):
             turn.written = True
-            if not turn.blank:
+            if turn.blank:
+                self._report_sound(turn)
+            else:
                 self.number(turn)
                 self.commands.append(RecordTurn(turn.facts()))
-            else:
-                self._report_sound(turn)
             if not turn.blank or self.leaving is not None:
                 self.ear.forget(turn)
 

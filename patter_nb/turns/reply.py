@@ -182,7 +182,7 @@ class Reply:
     @property
     def heard_seconds(self) -> float:
         """Seconds of its audio that were heard, over all segments."""
-        return sum(segment.heard_seconds for segment in self.segments.values())
+        return sum((segment.heard_seconds for segment in self.segments.values()), start=0.0)
 
     @property
     def quiet(self) -> bool:

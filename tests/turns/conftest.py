@@ -115,6 +115,8 @@ def _beside(name: str) -> ModuleType:
 
 @pytest.fixture
 def world() -> ModuleType:
+    for part in ("agent_side", "caller_side"):
+        _beside(part)
     return _beside("world")
 
 

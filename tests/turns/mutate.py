@@ -159,9 +159,9 @@ def compiled(mutant: Mutant) -> object:
 def test_files(module: str) -> tuple[list[str], list[str]]:
     """The test modules of this folder: those likely to notice a change in `module`, and all others, the random calls last."""
     names = {path.name for path in HERE.glob("test_*.py")} - {"test_mutations.py", "test_histories.py"}
-    likely = {f"test_{module}.py", "test_engine.py", "test_caller.py"} & names
-    if module == "sentences":
-        likely = {"test_sentences.py"}
+    likely = {f"test_{module}.py"} & names
+    if module != "sentences":
+        likely |= {"test_engine.py", "test_caller.py", "test_overlap.py", "test_failures.py"}
     first, rest = sorted(likely, key=lambda name: name != f"test_{module}.py"), [*sorted(names - likely), "test_histories.py"]
     return [str(HERE / name) for name in first], [str(HERE / name) for name in rest]
 
