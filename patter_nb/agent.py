@@ -8,10 +8,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from os import PathLike
+from types import MappingProxyType, MemberDescriptorType
 from typing import Any, TypedDict
 
 from patter_nb.audio.formats import AudioFormat
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.errors import HIDDEN, ConfigError, ConfigTypeError
 from patter_nb.providers.base import LLM, STT, TTS
 from patter_nb.turns.policy import TurnPolicy
 
@@ -19,7 +21,13 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """Only `{identifier}` is a placeholder, so JSON braces in a prompt pass."""
 
 SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
-"""Settings whose name holds one of these words are never shown and are not part of a revision ("max_tokens" is no secret)."""
+"""Settings and variables whose name holds one of these words are never shown; their values are no part of a revision
+("max_tokens" is no secret)."""
+
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+"""The form of a language tag of BCP 47; whether a provider speaks it is the provider's to say."""
+
+USUAL = TurnPolicy()
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where an object lies in memory says nothing about what it is."""
@@ -41,27 +49,30 @@ class Agent:
     first_message: str = ""
     """Spoken when the line opens; empty: the caller speaks first. `{variables}` are filled in here too."""
     variables: Mapping[str, object] | None = None
-    """Values of the placeholders. None: nothing is replaced and nothing is checked; given: an unknown placeholder raises."""
+    """Values of the placeholders. None: nothing is replaced and nothing is checked; given: an unknown placeholder raises. The
+    agent keeps a copy that cannot be changed."""
     name: str = "agent"
     """Revisions of one name form a line."""
     language: str = "en"
-    hangover_ms: int = 320
+    """A tag such as "en" or "en-US"; it must be one of the `languages` of the providers that name theirs."""
+    hangover_ms: int = round(USUAL.hangover_seconds * 1000)
     """Silence granted after the caller's last word before the agent takes the turn, in ms."""
-    barge_in_threshold_ms: int = 300
+    barge_in_threshold_ms: int = round((USUAL.barge_in_seconds or 0.0) * 1000)
     """Speech over the agent that interrupts it, in ms; 0: the agent cannot be interrupted."""
     aggressive_first_flush: bool = False
     """Let the first clause of a reply go to the voice before its sentence is complete."""
     llm_error_message: str | None = None
     """Spoken when a reply fails before anything of it was heard. None: a plain apology; empty: nothing."""
-    max_duration_seconds: float = 600.0
+    max_duration_seconds: float = USUAL.max_duration_seconds
     """Length after which the agent says goodbye and hangs up."""
 
     def __post_init__(self) -> None:
         self._check_texts()
         self._check_providers()
+        self._check_languages()
         self._check_numbers()
         if self.variables is not None:
-            object.__setattr__(self, "variables", dict(self.variables))
+            object.__setattr__(self, "variables", MappingProxyType(dict(self.variables)))
             for name in ("system_prompt", "first_message"):
                 self._fill(name)
 
@@ -96,6 +107,22 @@ class Agent:
             if not isinstance(formats, tuple | list) or not formats or not all(isinstance(each, AudioFormat) for each in formats):
                 raise ConfigTypeError(f"{name}.formats is {formats!r}; it must be a tuple of AudioFormat, such as (MULAW_8K,).")
 
+    def _check_languages(self) -> None:
+        if not LANGUAGE.fullmatch(self.language):
+            raise ConfigError(f"language is {_short(repr(self.language), 60)}; it must be a tag of BCP 47, such as 'en' or 'en-US'.")
+        for name in ("stt", "llm", "tts"):
+            provider = getattr(self, name)
+            known = getattr(provider, "languages", None)
+            if known is None:
+                continue
+            if not isinstance(known, tuple | list) or not all(isinstance(each, str) for each in known):
+                raise ConfigTypeError(f"{name}.languages is {known!r}; it must be a tuple of tags, such as ('en',), or None.")
+            if not any(_speaks(each, self.language) for each in known):
+                raise ConfigError(
+                    f"language is {self.language!r}, and {name} is {type(provider).__name__}, which knows only "
+                    f"{', '.join(map(repr, known)) or 'none'}: use another {name}, or another language."
+                )
+
     def _check_numbers(self) -> None:
         _in_range("hangover_ms", self.hangover_ms, 100, 5000)
         _in_range("barge_in_threshold_ms", self.barge_in_threshold_ms, 0, 5000)
@@ -114,20 +141,20 @@ class Agent:
 
     def policy(self) -> TurnPolicy:
         """The numbers the turn engine runs with."""
-        default = TurnPolicy()
         return TurnPolicy(
             hangover_seconds=self.hangover_ms / 1000,
             barge_in_seconds=self.barge_in_threshold_ms / 1000 or None,
             max_duration_seconds=self.max_duration_seconds,
             ends_turns=self.stt.ends_turns,
-            fallback=default.fallback if self.llm_error_message is None else self.llm_error_message,
+            fallback=USUAL.fallback if self.llm_error_message is None else self.llm_error_message,
         )
 
     def content(self) -> dict[str, Any]:
         """What makes this revision what it is, as plain values without secrets."""
         apart = ("stt", "llm", "tts", "variables")
         plain: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        plain["variables"] = {} if self.variables is None else {key: str(value) for key, value in self.variables.items()}
+        given = self.variables or {}
+        plain["variables"] = {key: HIDDEN if SECRET.search(key) else str(value) for key, value in given.items()}
         for service in ("stt", "llm", "tts"):
             plain[service] = describe(getattr(self, service))
         return plain
@@ -136,6 +163,14 @@ class Agent:
         """The first 12 hex digits of a SHA-256 over `content()`: equal agents have equal ids."""
         text = json.dumps(self.content(), sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def __getstate__(self) -> dict[str, Any]:
+        variables = None if self.variables is None else dict(self.variables)  # a view of a mapping cannot be pickled
+        return {**self.__dict__, "variables": variables}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        variables = state["variables"]
+        self.__dict__.update(state, variables=None if variables is None else MappingProxyType(variables))
 
     def _fill(self, name: str) -> str:
         text: str = getattr(self, name)
@@ -184,12 +219,42 @@ class AgentSettings(TypedDict, total=False):
 
 
 def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
-    """A provider's settings as plain values: its class, provider and model, and its dataclass fields that are no secrets."""
+    """A provider's settings as plain values: its class, provider and model, and whatever else of it is no secret.
+
+    Of a dataclass these are its shown fields. Of any other object: its public attributes (also those of its class) that are
+    strings, numbers, booleans, None, paths, or tuples of these; what changes from call to call belongs into a name with an
+    underscore, or each call would seem to be with another revision.
+    """
     plain: dict[str, Any] = {"class": type(provider).__name__, "provider": provider.provider, "model": provider.model}
     if is_dataclass(provider):
         shown = [f.name for f in fields(provider) if f.repr and not SECRET.search(f.name)]
         plain |= {name: ADDRESS.sub("", str(getattr(provider, name))) for name in shown if not name.startswith("_")}
+    else:
+        plain |= {name: str(value) for name, value in _attributes(provider).items() if not SECRET.search(name) and _is_plain(value)}
     return plain
+
+
+def _attributes(provider: object) -> dict[str, Any]:
+    """The public attributes of an object and its classes, as far as they are there without any code being run."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(provider).__mro__):
+        found |= vars(kind)
+    slots = [name for name, value in found.items() if isinstance(value, MemberDescriptorType)]
+    found |= {name: getattr(provider, name, None) for name in slots}
+    found |= getattr(provider, "__dict__", {})
+    return {name: value for name, value in sorted(found.items()) if not name.startswith("_")}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | PathLike)
+
+
+def _speaks(known: str, wanted: str) -> bool:
+    """Whether one of two tags is the other, or a more special form of it."""
+    one, other = f"{known.lower()}-", f"{wanted.lower()}-"
+    return one.startswith(other) or other.startswith(one)
 
 
 def _expect(name: str, value: object, kind: type, wanted: str) -> None:

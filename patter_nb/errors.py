@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import importlib
+import re
 from types import ModuleType
 from typing import Any
 
 INSTALL_FROM_CLONE = 'pip install ".[{extra}]"'
 """How an extra is installed until the name is published: from the folder of the clone."""
+
+
+HIDDEN = "•••"
+"""Stands where a secret stood."""
+
+_SECRETS = (
+    (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), rf"\g<1>{HIDDEN}@"),
+    (re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;}]+"), rf"\g<1>{HIDDEN}"),
+    (re.compile(r"(?i)(\bbearer\s+)[^\s\"',;}]+"), rf"\g<1>{HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)(\b(?:[\w-]*[_-])?(?:(?:api|access|auth|client|private|secret|refresh|session)?(?:key|token|secret)|passw\w*|pwd"
+            r"|credentials?|signature|sig)[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;)}\]]+"
+        ),
+        rf"\g<1>{HIDDEN}",
+    ),
+    (re.compile(r"\b(?:sk|pk|rk)[-_][\w-]{6,}"), HIDDEN),
+)
+"""What a secret looks like within a sentence, and what takes its place: the name stays, so that one sees which key it was."""
+
+
+def scrub(text: str) -> str:
+    """The text, what looks like a secret replaced by "•••": `key=...`, `api_key: ...`, `Bearer ...`, `sk-...`, `://me:...@`."""
+    for pattern, shown in _SECRETS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 class PatterError(Exception):

@@ -165,3 +165,11 @@ def test_an_agent_shows_itself_in_a_line_and_in_a_table_whose_text_is_only_text(
     assert agent.content_id() in table
     assert "<script>" not in table
     assert "&lt;script&gt;" in table
+
+
+def test_the_value_of_a_variable_whose_name_is_that_of_a_secret_is_not_shown() -> None:
+    agent = make(variables={"crm_api_key": "geheim-1", "city": "Rome", "password": "geheim-2"})
+    assert agent.content()["variables"] == {"crm_api_key": "•••", "city": "Rome", "password": "•••"}
+    for shown in (repr(agent), agent._repr_html_(), str(agent.content())):
+        assert "geheim" not in shown
+    assert make(system_prompt="Say {password}.", variables={"password": "geheim-2"}).prompt == "Say geheim-2."

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from patter_nb import errors
-from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, MissingExtra, PatterError, ProviderError, need
+from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, MissingExtra, PatterError, ProviderError, need, scrub
 
 KINDS = [
     (ConfigError, (PatterError, ValueError)),
@@ -87,3 +87,29 @@ def test_a_module_with_a_bug_of_its_own_raises_that_bug(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ZeroDivisionError):
         need("patter_nb_buggy", extra="local", what="LocalTTS")
+
+
+SECRETS = [
+    (
+        "401 for https://x/?api_key=sk-live-123 Authorization: Bearer abc",
+        "401 for https://x/?api_key=••• Authorization: Bearer •••",
+    ),
+    ("no access to https://x/v1?key=AIzaSy0&alt=json", "no access to https://x/v1?key=•••&alt=json"),
+    ("wss://x/listen?token=abc123&model=a", "wss://x/listen?token=•••&model=a"),
+    ("the header was {'api_key': 'abc', 'model': 'a'}", "the header was {'api_key': '•••', 'model': 'a'}"),
+    ("api_key: abc is not known", "api_key: ••• is not known"),
+    ("xi-api-key: 0a1b2c, X-Request: 7", "xi-api-key: •••, X-Request: 7"),
+    ("Incorrect API key provided: sk-proj-1a2b3c4d.", "Incorrect API key provided: •••."),
+    ("{'Authorization': 'Basic dXNlcg=='}", "{'Authorization': 'Basic •••'}"),
+    ("postgresql://me:geheim@host/db refused", "postgresql://me:•••@host/db refused"),
+    ("password=geheim client_secret=abc", "password=••• client_secret=•••"),
+    ("it raised KeyError: 'name'", "it raised KeyError: 'name'"),
+    ("max_tokens=512 at http://127.0.0.1:8080/v1", "max_tokens=512 at http://127.0.0.1:8080/v1"),
+    ("monkey=5, task-runner, a desk-lamp-with-bulb", "monkey=5, task-runner, a desk-lamp-with-bulb"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), SECRETS)
+def test_what_looks_like_a_secret_is_hidden_and_its_name_stays(text, shown):
+    assert scrub(text) == shown
+    assert scrub(shown) == shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from patter_nb.errors import PatterError
+from patter_nb.errors import PatterError, scrub
 
 
 @contextmanager
@@ -35,7 +35,8 @@ def naming(who: str) -> Iterator[None]:
 
 
 def _sentence(error: BaseException, who: str) -> str:
-    """Our own errors are sentences already; of a group the first one tells."""
+    """Our own errors are sentences already; of a group the first one tells. Keys that stand in it are not repeated."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {error}".removesuffix(": ")
+    told = str(error) if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {error}".removesuffix(": ")
+    return scrub(told)

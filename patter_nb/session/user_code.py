@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from patter_nb.clock import at_real_pace
+from patter_nb.errors import scrub
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a user's function returned, or the one-sentence error of what it raised."""
+    """What a user's function returned, or the one-sentence error of what it raised, without the keys that stood in it."""
 
     value: Any = None
     error: str | None = None
@@ -52,7 +53,7 @@ class UserCode:
             # A user's hook, tool or callback may raise anything; the call goes on and the row tells.
             if deadline.expired():
                 return Outcome(error=f"{_name(function)} took longer than {deadline_seconds:g} s.")
-            return Outcome(error=f"{_name(function)} raised {type(error).__name__}: {error}".removesuffix(": "))
+            return Outcome(error=scrub(f"{_name(function)} raised {type(error).__name__}: {error}".removesuffix(": ")))
 
     async def _run(self, function: Callable[..., Any], arguments: tuple[object, ...], quick: bool) -> Any:
         if inspect.iscoroutinefunction(function):

@@ -59,3 +59,14 @@ def test_what_ends_the_program_passes_every_boundary(error: BaseException) -> No
         with pytest.raises(type(error)), boundary:
             raise error
     assert told == []
+
+
+def test_keys_that_stand_in_an_error_are_not_handed_on() -> None:
+    said = "401 for https://x/?api_key=sk-live-123 Authorization: Bearer abc"
+    hidden = "401 for https://x/?api_key=••• Authorization: Bearer •••"
+    for error in (ProviderError(said, provider="acme"), OSError(said), ExceptionGroup("tasks", [ValueError(said)])):
+        told: list[str] = []
+        asyncio.run(guarded(raising(error), told.append, who="acme"))
+        assert told[0].endswith(hidden)
+    with pytest.raises(PatterError, match="api_key=•••"), naming("Filter"):
+        raise KeyError(said)

@@ -138,3 +138,12 @@ def test_in_virtual_time_a_function_on_the_users_loop_has_its_real_time() -> Non
         users.call_soon_threadsafe(users.stop)
         thread.join()
         users.close()
+
+
+def test_keys_that_stand_in_what_a_function_raises_are_not_handed_on() -> None:
+    def look_up() -> None:
+        raise OSError("401 for https://x/?api_key=sk-live-123 Authorization: Bearer abc")
+
+    outcome = run(UserCode().call(look_up, deadline_seconds=5))
+    assert outcome.error is not None
+    assert outcome.error.endswith("look_up raised OSError: 401 for https://x/?api_key=••• Authorization: Bearer •••")
