@@ -11,6 +11,25 @@ from patter_nb.turns.messages import Message
 
 ReplyKind = Literal["greeting", "answer", "said", "filler", "fallback", "goodbye"]
 
+EVENT_KINDS: Mapping[str, str] = {
+    "resumed": "the caller went on before anything of the reply was heard: turn, reply",
+    "barge_in": "the caller interrupted the agent: turn, reply, started_at, heard_seconds",
+    "cut_off": "something other than the caller's voice ended what the agent was saying: turn, reply, reason",
+    "overlap": "the caller spoke over the agent without interrupting it: turn, text",
+    "no_words": "a sound of the caller turned out to hold no words: started_at, ended_at",
+    "reply_failed": "a reply failed: turn, reply (0: none had begun), stage, error",
+    "transcription_failed": "the speech recogniser failed: error",
+    "limit_reached": "the call reached a limit: reason",
+    "unsaid": "something the agent was told to say was not said before the call ended: text",
+    "dtmf_received": "the caller pressed a key: digit",
+    "dtmf_sent": "the agent pressed keys: digits",
+    "call_usage": "usage that belongs to no turn: usage",
+    "late_usage": "usage that came after its row was written: turn, reply, usage",
+    "late_tool_result": "a tool returned after its row was written: turn, reply, id, result, error",
+    "late_instant": "an instant that came after its row was written: turn, reply, name, at",
+}
+"""Every event the engine records, with the names in its data."""
+
 
 @dataclass(frozen=True, slots=True)
 class FinalizeTranscript:
@@ -58,7 +77,10 @@ class SpeakFiller:
 
 @dataclass(frozen=True, slots=True)
 class CancelReply:
-    """Stop generating and synthesising this reply. `heard_seconds` is how much of it the caller heard."""
+    """Stop generating and synthesising this reply. `heard_seconds` is how much of it the caller heard.
+
+    Audio that was handed over plays on, unless `ClearAudio` follows.
+    """
 
     reply: int
     heard_seconds: float
@@ -66,7 +88,10 @@ class CancelReply:
 
 @dataclass(frozen=True, slots=True)
 class ClearAudio:
-    """Tell the carrier to drop what it has buffered."""
+    """Drop what is waiting to be played, here and at the carrier: the audio of the reply cancelled just before.
+
+    When that was done is told by `InstantRecorded` of that reply, "cleared_at".
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +130,7 @@ class RecordEvent:
     """Keep an event that belongs to no single turn's row, or came after its row was written."""
 
     kind: str
+    """One of `EVENT_KINDS`."""
     data: Mapping[str, object] = field(default_factory=dict)
 
 

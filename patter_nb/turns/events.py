@@ -94,7 +94,10 @@ class ReplyStarted:
 
 @dataclass(frozen=True, slots=True)
 class InstantRecorded:
-    """An instant of the reply's turn, by its name in `turns.facts.INSTANTS`. The first one of a name stays."""
+    """An instant of the reply's turn, by its name in `turns.facts.INSTANTS`. The first one of a name stays.
+
+    "cleared_at" carries the number of the reply that was cancelled with it.
+    """
 
     reply: int
     name: str

@@ -71,9 +71,11 @@ class TurnFacts:
     heard_estimated: bool = True
     """False when the provider gave alignments, so that the heard words are known and not a proportion."""
     interrupted: bool = False
+    """The caller's voice ended the reply."""
     resumed: int = 0
     """How often the caller went on before any audio of the reply had played."""
     error: str | None = None
+    """The first thing that went wrong in it."""
     tools: tuple[ToolRun, ...] = ()
     instants: Mapping[str, float] = field(default_factory=dict)
     """Instants by their name in `INSTANTS`; absent when it did not happen."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 import patter_nb.turns
 from patter_nb.turns import commands, events
-from patter_nb.turns.commands import Command
+from patter_nb.turns.commands import EVENT_KINDS, Command
 from patter_nb.turns.ear import Stretch
 from patter_nb.turns.engine import TurnEngine
 from patter_nb.turns.events import (
@@ -135,6 +137,18 @@ def test_no_object_of_the_engine_takes_an_attribute_it_does_not_have(module):
     for kind in vars(module).values():
         if isinstance(kind, type) and is_dataclass(kind):
             assert "__slots__" in vars(kind), kind
+
+
+def test_every_event_that_is_recorded_is_documented_with_its_data():
+    recorded = {}
+    for path in Path(patter_nb.turns.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record":
+                recorded[node.args[0].value] = {keyword.arg for keyword in node.keywords} - {None}
+    assert set(recorded) == set(EVENT_KINDS)
+    for kind, names in recorded.items():
+        _, _, documented = EVENT_KINDS[kind].rpartition(": ")
+        assert all(name in documented for name in names), kind
 
 
 def test_nothing_is_left_out_of_the_vocabulary():
