@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from patter_nb.audio.recording import Recording
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from patter_nb.records.facts import EventFacts
     from patter_nb.records.metrics import CallMetrics
 
 State = Literal["running", "ended", "failed"]
@@ -27,7 +28,8 @@ State = Literal["running", "ended", "failed"]
 class Call:
     """One phone conversation. It starts at once; `await call` waits for its end, and so does `await call.ended()`.
 
-    Interrupting the cell that awaits a test ends that test and keeps its rows.
+    Whoever cancels that wait ends the test and keeps its rows: an interrupt of the cell that awaits does, and so does a time-out
+    put around it (`asyncio.wait_for`). To look in again later, wait with `call.ended(timeout_seconds=...)`: the call goes on.
     """
 
     def __init__(self, call_id: str, log: CallLog, shelf: RecordingShelf) -> None:
@@ -112,13 +114,19 @@ class Call:
     def __await__(self) -> Generator[Any, None, Call]:
         return self.ended().__await__()
 
-    async def ended(self) -> Call:
-        """Wait until the call is over. `PatterError` with the reason when it failed."""
+    async def ended(self, timeout_seconds: float | None = None) -> Call:
+        """Wait until the call is over. `PatterError` with the reason when it failed.
+
+        `TimeoutError` when it is not over after `timeout_seconds`; the call goes on. Cancelling this wait (an interrupt of the cell,
+        `asyncio.wait_for`) ends the call.
+        """
         try:
-            await asyncio.shield(self._done)
+            over, _ = await asyncio.wait((self._done,), timeout=timeout_seconds)
         except asyncio.CancelledError:
             self.stop("interrupted")
             raise
+        if not over:
+            raise TimeoutError(f"The call is not over after {timeout_seconds:g} s; it goes on.")
         if self.error is not None:
             raise PatterError(self.error)
         return self
@@ -199,7 +207,7 @@ class Call:
 
 def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
     """Collect what a card shows of a call."""
-    row = log.row(call.id)
+    row, events = log.row(call.id), log.event_rows(call.id)
     return CallView(
         call_id=call.id,
         title="test call",
@@ -213,10 +221,16 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         turns=call.turns,
         cost=call.cost,
         latency=log.latency(call.id),
-        speech=speech_of({"kind": event.kind, **event.data} for event in log.event_rows(call.id)),
+        speech=speech_of({"kind": event.kind, **event.data} for event in events),
         recording=None if call.state == "running" else call.audio,  # its player would start anew with every turn
         end_reason=call.end_reason,
         error=call.error,
-        notes=tuple(problem for problem in (log.problem, shelf.problem) if problem),
+        notes=tuple(note for note in (_voice_activity(events), log.problem, shelf.problem) if note),
         pieces=pieces_of(log.attributions(call.id)),
     )
+
+
+def _voice_activity(events: Sequence[EventFacts]) -> str | None:
+    """What a reader must know of the call's ear: that it only told loud from quiet, and why."""
+    heard = (event.data for event in events if event.kind == "voice_activity" and event.data["fallback"])
+    return next((f"Voice activity by loudness alone ({data['reason']})" for data in heard), None)

@@ -22,7 +22,7 @@ class Revision:
     created_at: datetime
 
 
-class Line:
+class RevisionLine:
     """The revisions of one agent name, oldest first. Safe to use from any thread."""
 
     def __init__(self, name: str) -> None:

@@ -13,8 +13,7 @@ from patter_nb.agent import Agent, AgentSettings
 from patter_nb.call import Call
 from patter_nb.callers import check_first_line, read_caller
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.live import Line as AgentLine
-from patter_nb.live import Revision
+from patter_nb.live import Revision, RevisionLine
 from patter_nb.notebook.display import CardHandle, in_notebook
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
@@ -65,7 +64,7 @@ class Patter:
         self._log = CallLog(self._store)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory)
         self._show = show
-        self._lines: dict[str, AgentLine] = {}
+        self._lines: dict[str, RevisionLine] = {}
         self._calls: list[Call] = []
 
     def agent(self, system_prompt: str, **settings: Unpack[AgentSettings]) -> Agent:
@@ -150,7 +149,7 @@ class Patter:
         return self._shelf.retry() and written
 
     def _stage(self, agent: Agent, note: str = "") -> Revision:
-        line = self._lines.setdefault(agent.name, AgentLine(agent.name))
+        line = self._lines.setdefault(agent.name, RevisionLine(agent.name))
         revision, new = line.stage(agent, note)
         if new:
             self._log.revision(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
+from patter_nb.agent import Agent
 from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
 from patter_nb.call import Call
 from patter_nb.callers import Script, Sound, caller_voice, render
@@ -23,6 +25,7 @@ from patter_nb.session.boundary import guarded
 from patter_nb.session.session import CallSetup, Session
 from patter_nb.session.simulated_call import hold_simulated_call
 from patter_nb.session.user_code import UserCode
+from patter_nb.turns.sentences import Segmenter
 
 TEST_CALLER = "+15550000001"
 TEST_CALLEE = "+15550000002"
@@ -88,9 +91,13 @@ class SimulatedTest:
         # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
         caller = await asyncio.to_thread(self._caller, lines)
         voice_model = await asyncio.to_thread(self._voice_model)
-        await self._prewarm(call.id)
+        self._tell_voice_activity(call.id, voice_model)
+        agent, policy = self._revision.agent, self._revision.agent.policy()
+        ready = await self._prepare(call.id, agent.greeting)
         work = partial(hold_simulated_call, self._setup(call, voice_model), caller, call.attach)
-        await (work() if self._real else _in_virtual_time(call, work))
+        # The lines that may never be wanted must not make the caller wait.
+        async with _aside(self._prepare(call.id, *((policy.fallback, policy.goodbye) if ready else ()))):
+            await (work() if self._real else _in_virtual_time(call, work))
 
     def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
         agent = self._revision.agent
@@ -104,15 +111,21 @@ class SimulatedTest:
             max_seconds=agent.max_duration_seconds + LINGER_SECONDS,
         )
 
-    async def _prewarm(self, call_id: str) -> None:
-        tts, greeting = self._revision.agent.tts, self._revision.agent.greeting
-        if isinstance(tts, Prewarms) and greeting:
-            # What cannot be prepared is tried again when it is wanted.
-            failed = partial(self._event, call_id, "not_prewarmed")
-            await guarded(tts.prepare(greeting), failed, who=tts.provider)
+    async def _prepare(self, call_id: str, *texts: str) -> bool:
+        """Let the voice render fixed lines, in the segments a call says them in; False when it could not."""
+        agent, failed = self._revision.agent, list[str]()
+        for segment in (segment for text in texts for segment in spoken_segments(agent, text)):
+            if isinstance(agent.tts, Prewarms) and not failed:
+                await guarded(agent.tts.prepare(segment), failed.append, who=agent.tts.provider)
+        for error in failed:  # what cannot be prepared is tried again when it is wanted
+            self._log.event(call_id, 0.0, "not_prewarmed", {"error": error})
+        return not failed
 
-    def _event(self, call_id: str, kind: str, error: str) -> None:
-        self._log.event(call_id, 0.0, kind, {"error": error})
+    def _tell_voice_activity(self, call_id: str, model: VoiceModel) -> None:
+        """Write down which ear the call has; where it is not the one that was wanted, the card says so, too."""
+        fallback = isinstance(model, EnergyModel) and not self._synthetic
+        data = {"model": type(model).__name__, "reason": model.reason, "fallback": fallback}
+        self._log.event(call_id, 0.0, "voice_activity", data)
 
     def _setup(self, call: Call, voice_model: VoiceModel) -> CallSetup:
         return CallSetup(
@@ -130,6 +143,23 @@ class SimulatedTest:
 
     def _voice_model(self) -> VoiceModel:
         return EnergyModel() if self._synthetic else default_model()
+
+
+def spoken_segments(agent: Agent, text: str) -> list[str]:
+    """The segments in which a fixed line reaches the agent's voice."""
+    segmenter = Segmenter(aggressive_first_flush=agent.aggressive_first_flush, language=agent.language)
+    return [*segmenter.push(text), *segmenter.flush()]
+
+
+@asynccontextmanager
+async def _aside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Do `work` beside the block, and end it with the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
 
 
 async def _in_virtual_time(call: Call, work: Callable[[], Coroutine[Any, Any, Session]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from patter_nb.agent import Agent
-from patter_nb.live import Line, Live
+from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 
@@ -17,7 +17,7 @@ def agent(prompt: str = "A test.", **settings: Any) -> Agent:
 
 
 def test_changed_content_is_the_next_revision_and_equal_content_keeps_its_number_with_the_new_object() -> None:
-    line, first, again, changed = Line("agent"), agent(), agent(), agent("Another.")
+    line, first, again, changed = RevisionLine("agent"), agent(), agent(), agent("Another.")
     one, new = line.stage(first, "begun")
     assert (one.number, one.parent, one.note, one.agent is first, new) == (1, None, "begun", True, True)
     same, new = line.stage(again)
@@ -30,7 +30,7 @@ def test_changed_content_is_the_next_revision_and_equal_content_keeps_its_number
 
 
 def test_going_back_to_an_older_content_is_a_revision_of_its_own() -> None:
-    line = Line("agent")
+    line = RevisionLine("agent")
     for prompt in ("One.", "Two.", "One."):
         line.stage(agent(prompt))
     assert [revision.number for revision in line.revisions] == [1, 2, 3]
@@ -41,7 +41,7 @@ def test_going_back_to_an_older_content_is_a_revision_of_its_own() -> None:
 
 
 def test_an_exact_revision_holds_the_object_that_was_asked_for() -> None:
-    line, asked = Line("agent"), agent("One.")
+    line, asked = RevisionLine("agent"), agent("One.")
     line.stage(agent("One."))
     line.stage(agent("Two."))
     exact = line.exact(asked)
@@ -50,11 +50,11 @@ def test_an_exact_revision_holds_the_object_that_was_asked_for() -> None:
     with pytest.raises(LookupError, match="'agent' has no such revision"):
         line.exact(agent("Three."))
     with pytest.raises(IndexError):
-        _ = Line("empty").newest
+        _ = RevisionLine("empty").newest
 
 
 def test_revisions_that_are_staged_from_many_threads_have_numbers_of_their_own() -> None:
-    line, barrier = Line("agent"), threading.Barrier(8)
+    line, barrier = RevisionLine("agent"), threading.Barrier(8)
 
     def work(number: int) -> None:
         barrier.wait()
@@ -71,5 +71,5 @@ def test_revisions_that_are_staged_from_many_threads_have_numbers_of_their_own()
 
 
 def test_a_call_runs_the_revision_it_was_given() -> None:
-    revision, _ = Line("agent").stage(agent())
+    revision, _ = RevisionLine("agent").stage(agent())
     assert Live(revision).current is revision

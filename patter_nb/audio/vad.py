@@ -155,10 +155,13 @@ class EnergyModel:
 
 
 def default_model() -> VoiceModel:
-    """A `SileroModel` where its packages are installed, otherwise an `EnergyModel`; `.reason` says which and why."""
+    """A `SileroModel` where its packages are installed, otherwise an `EnergyModel`; `.reason` says which and why.
+
+    `ConfigError` where a package is there and its model is another file than the one that was pinned.
+    """
     try:
         return SileroModel()
-    except ConfigError as error:
+    except MissingExtra as error:
         return EnergyModel(f"Energy model: {error}")
 
 

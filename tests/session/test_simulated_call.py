@@ -21,8 +21,7 @@ from patter_nb.carriers.simulated import SimulatedCaller
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.clock import run_virtual
 from patter_nb.errors import CarrierError, PatterError
-from patter_nb.live import Line as AgentLine
-from patter_nb.live import Live
+from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
@@ -65,7 +64,7 @@ async def order(
     log.begin(CallFacts(call_id="call_1", agent="agent", revision=1, direction="test", speed=speed, started_at=begun))
     setup = CallSetup(
         call_id="call_1",
-        live=Live(AgentLine("agent").stage(agent)[0]),
+        live=Live(RevisionLine("agent").stage(agent)[0]),
         connection=connection_pair()[0],
         codec=codec or TwilioMediaCodec(),
         log=log,

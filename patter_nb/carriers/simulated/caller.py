@@ -48,8 +48,6 @@ class SimulatedCaller:
     ) -> None:
         if not lines:
             raise ConfigError("a simulated caller needs at least one line to say; lines is empty")
-        if not expects_greeting and lines[0].interrupt_after_seconds is not None:
-            raise ConfigError("the first line has interrupt_after_seconds, but no greeting is expected that it could interrupt")
         for name, seconds in (("no_reply", no_reply_seconds), ("hang_up", hang_up_seconds), ("max", max_seconds)):
             if not 0 < seconds <= 86_400:
                 raise ConfigError(f"{name}_seconds must be above 0 and at most a day, not {seconds!r}")

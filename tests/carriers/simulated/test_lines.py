@@ -119,11 +119,6 @@ def test_a_caller_without_lines_is_refused():
         SimulatedCaller([], expects_greeting=True)
 
 
-def test_a_first_line_cannot_interrupt_a_greeting_that_is_not_expected(line):
-    with pytest.raises(ConfigError, match="no greeting is expected"):
-        SimulatedCaller([line(interrupt_after_seconds=1.0)], expects_greeting=False)
-
-
 @pytest.mark.parametrize("snr_db", [-21, 81, float("nan")])
 def test_noise_out_of_reach_is_refused(snr_db):
     with pytest.raises(ConfigError, match="snr_db"):
