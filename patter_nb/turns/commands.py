@@ -17,7 +17,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "cut_off": "something other than the caller's voice ended what the agent was saying: turn, reply, reason",
     "overlap": "the caller spoke over the agent without interrupting it: turn, text",
     "no_words": "a sound of the caller turned out to hold no words: started_at, ended_at",
-    "reply_failed": "a reply failed: turn, reply (0: none had begun), stage, error",
+    "reply_failed": "a reply failed: turn, reply (0 if none had begun), stage, error",
     "transcription_failed": "the speech recogniser failed: error",
     "limit_reached": "the call reached a limit: reason",
     "unsaid": "something the agent was told to say was not said before the call ended: text",

@@ -113,6 +113,8 @@ class World:
         if self.engine.ended:
             return
         self.told.append((self.now, event))
+        if self.engine.state != "listening":
+            self._quiet_since = self.now
         self._note(event)
         self._perform(self.engine.receive(event, self.now))
 
