@@ -81,7 +81,7 @@ class Call:
 
     def _end(self) -> None:
         """Keep how the call ended."""
-        session, path, seconds = self._session, None, 0.0
+        session, seconds = self._session, 0.0
         self.end_reason = self._stop_reason or "cancelled"
         if session is not None:
             self.end_reason, seconds = session.end_reason, session.duration_seconds
@@ -91,9 +91,9 @@ class Call:
             self._log.event(self.id, seconds, "failed", {"error": self.error})
         elif self.state == "running":
             self.state = "ended"
+        self._log.finish(self.id, duration_seconds=seconds, end_reason=self.end_reason, error=self.error)
         if self._recording is not None and len(self._recording.samples):
-            path = self._shelf.keep(self.id, self._recording)
-        self._log.finish(self.id, duration_seconds=seconds, end_reason=self.end_reason, error=self.error, recording_path=path)
+            self._shelf.keep(self.id, self._recording)  # its path follows when it is written
         self._session = None
 
     async def _afterwards(self) -> None:
@@ -101,8 +101,9 @@ class Call:
 
         The card is drawn before whoever awaits goes on, so that it stands under the cell that awaited also where no page is open.
         """
-        if not await asyncio.to_thread(self._shelf.retry) and self._shelf.problem is not None:
-            self._log.event(self.id, self.duration_seconds, "recording_not_saved", {"error": self._shelf.problem})
+        await asyncio.to_thread(self._shelf.retry)
+        if (problem := self._shelf.problem_of(self.id)) is not None:
+            self._log.event(self.id, self.duration_seconds, "recording_not_saved", {"error": problem})
         if self._card is not None:
             await guarded(self._card.update(self.view), self._undrawn, who="the card")
 
@@ -158,7 +159,10 @@ class Call:
 
     @property
     def transcript(self) -> list[dict[str, str]]:
-        """What was said, in order: `{"role": "user" | "assistant", "text": ...}`, the agent's words as they were heard."""
+        """What was said, in order: `{"role": "user" | "assistant", "text": ...}`, the agent's words as they were heard.
+
+        Word for word: phone numbers are not masked here, so that it can be worked with; tables, cards and reprs mask them.
+        """
         lines: list[dict[str, str]] = []
         for facts in self._log.facts(self.id):
             for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
@@ -225,7 +229,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         recording=None if call.state == "running" else call.audio,  # its player would start anew with every turn
         end_reason=call.end_reason,
         error=call.error,
-        notes=tuple(note for note in (_voice_activity(events), log.problem, shelf.problem) if note),
+        notes=tuple(note for note in (_voice_activity(events), log.problem, shelf.problem_of(call.id)) if note),
         pieces=pieces_of(log.attributions(call.id)),
     )
 

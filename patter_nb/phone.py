@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,9 @@ class Patter:
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
     only in memory. `store_numbers`: keep phone numbers in the clear instead of masked plus a keyed hash. `show`: draw a card
     under the cell that started a call.
+
+    A process that is killed (`kill -9`, a crash of the kernel) in mid-call leaves every turn that was closed in the store, and
+    the call without an end. The turn that was open is lost, and so is the recording: it is in memory until the call ends.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class Patter:
             raise ConfigError("phone_number needs a carrier, and there are no real phone lines yet: leave it out and use test().")
         self._store = None if store is False else Store(store, store_numbers=store_numbers)
         self._log = CallLog(self._store)
-        self._shelf = RecordingShelf(None if self._store is None else self._store.directory)
+        self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
         self._show = show
         self._lines: dict[str, RevisionLine] = {}
         self._calls: list[Call] = []
@@ -145,8 +149,9 @@ class Patter:
 
     def flush(self, timeout_seconds: float = 10.0) -> bool:
         """Wait until all rows and recordings are written; False when they could not be in that time (each card says why)."""
-        written = self._log.flush(timeout_seconds)
-        return self._shelf.retry() and written
+        deadline = time.monotonic() + timeout_seconds
+        kept = self._shelf.retry(timeout_seconds)
+        return self._log.flush(max(0.0, deadline - time.monotonic())) and kept
 
     def _stage(self, agent: Agent, note: str = "") -> Revision:
         line = self._lines.setdefault(agent.name, RevisionLine(agent.name))

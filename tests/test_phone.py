@@ -433,11 +433,17 @@ def test_without_room_under_the_recording_a_call_ends_as_calls_do_and_it_follows
     assert problem in call._repr_mimebundle_()["text/html"]
     assert call.events[call.events["kind"] == "recording_not_saved"]["data"].tolist() == [{"error": problem}]
     assert call.audio.seconds > 1
+    other = hold(stored, record=False)
+    assert other.view().notes == ()
+    assert "recording_not_saved" not in other.events["kind"].tolist()
     assert not stored.flush(1)
+    assert stored.calls["recording_path"].isna().all()
     in_the_way.unlink()
     assert stored.flush()
     assert call.view().notes == ()
-    assert (in_the_way / f"{call.id}.wav").exists()
+    path = in_the_way / f"{call.id}.wav"
+    assert path.exists()
+    assert stored.calls["recording_path"].iloc[0] == stored.store.calls()["recording_path"].iloc[0] == str(path)
 
 
 # Revisions.

@@ -77,6 +77,7 @@ def _names(names: Sequence[str]) -> str | None:
 
 
 _RUNNING = "while the call runs"
+_KILLED = "while the call runs; when the process died in mid-call"
 _HASH = "without a number; while the store that keeps the key cannot be read"
 _NO_GAP = "when no turn has a gap"
 _UNPRICED = "when a price or a usage is not known: see unknown"
@@ -98,7 +99,7 @@ def _provider(service: str, label: str) -> tuple[Column[CallReading], Column[Cal
 CALL_COLUMNS: tuple[Column[CallReading], ...] = (
     Column("call_id", _facts("call_id"), "string", "Names the call."),
     Column("started_at", _facts("started_at"), "datetime64[us, UTC]", "When the call's clock read 0.", unit="UTC"),
-    Column("duration_seconds", _end("duration_seconds"), "float64", "From the answer to the end.", unit="s", missing=_RUNNING),
+    Column("duration_seconds", _end("duration_seconds"), "float64", "From the answer to the end.", unit="s", missing=_KILLED),
     Column("agent", _facts("agent"), "string", "The agent's name."),
     Column("revision", _facts("revision"), "Int64", "The revision the call began with; each turn has its own."),
     Column("direction", _facts("direction"), "string", "test, inbound or outbound."),
@@ -122,12 +123,12 @@ CALL_COLUMNS: tuple[Column[CallReading], ...] = (
     Column("gap_p95_ms", lambda call: call.gap_ms(0.95), "float64", "95th percentile of gap_ms.", unit="ms", missing=_NO_GAP),
     Column("usd", lambda call: call.total.usd, "float64", "What the call cost.", unit="USD", missing=_UNPRICED),
     Column("unknown", lambda call: _reasons(call.total), "string", "Why usd is not known.", missing="when it is known"),
-    Column("end_reason", _end("end_reason"), "string", "Why the call ended.", missing=_RUNNING),
+    Column("end_reason", _end("end_reason"), "string", "Why the call ended.", missing=_KILLED),
     Column(
         "error", lambda call: _masked(_end("error")(call)), "string", "What went wrong, in one sentence.",
-        missing="when nothing did, and while the call runs",
+        missing=f"when nothing did; {_KILLED}",
     ),
-    Column("recording_path", _end("recording_path"), "string", "The stereo recording.", missing="when there is none"),
+    Column("recording_path", _end("recording_path"), "string", "The stereo recording.", missing="until it is on the disk"),
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import sqlite3
 import threading
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 DIRECTORY = ".patter_nb"
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another process's transaction."""
+
+_NO_TEXTS = ("call_id", "recording_path")
+"""Columns that name something which must be found again, and hold no number."""
 
 Read = Callable[[str, str], list[dict[str, Any]]]
 """The rows of a table, ordered by one of its columns."""
@@ -126,7 +130,9 @@ class Database:
         """The row with phone numbers as they may be kept."""
         if each.table not in ("calls", "turns", "events"):
             return each.row
-        row = dict(each.row) if self._store_numbers else {name: mask_data(value) for name, value in each.row.items()}
+        row = dict(each.row)
+        if not self._store_numbers:
+            row = {name: value if name in _NO_TEXTS else mask_data(value) for name, value in row.items()}
         for name in ("caller", "callee"):
             number = each.row.get(name)
             if each.table == "calls" and number is not None:
@@ -143,10 +149,7 @@ class Database:
         if self._prepared:
             self.let_go()  # the file was removed, and an open database would go on writing into what has no name any more
         if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            ignore = self._path.parent / ".gitignore"
-            if self._path.parent.name == DIRECTORY and not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+            make_directory(self._path.parent)
         if self.engine.dialect.name == "sqlite":
             _use_write_ahead_log(self.engine)
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
@@ -155,13 +158,24 @@ class Database:
         self._prepared = True
 
     def _read_meta(self, connection: Connection) -> None:
-        meta = {row["key"]: row["value"] for row in _reader(connection)("meta", "key")}
+        meta = _meta(connection)
+        if meta is None:
+            remedy = "it has a table meta of its own. Give another path as store."
+            raise ConfigError(f"{self.name} is not a store of patter_nb: {remedy}")
         if int(meta["schema_version"]) > SCHEMA_VERSION:
             raise ConfigError(
                 f"The store {self.name} was written by a later version of patter_nb (its tables are of version "
                 f"{meta['schema_version']}, this one knows {SCHEMA_VERSION}): upgrade patter_nb, or give another path as store."
             )
         self.hash_key = bytes.fromhex(meta["hash_key"])
+
+
+def make_directory(directory: Path) -> None:
+    """Make it if it is not there; `.patter_nb` with a `.gitignore` that keeps all of it out of Git. Raises `OSError`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    ignore = directory / ".gitignore"
+    if directory.name == DIRECTORY and not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
 
 
 def checked_url(text: str) -> URL:
@@ -227,6 +241,18 @@ def _make_tables(connection: Connection) -> None:
     schema().create_all(connection)
     first = {"schema_version": str(SCHEMA_VERSION), "hash_key": secrets.token_hex(32)}
     connection.execute(schema().tables["meta"].insert(), [{"key": key, "value": value} for key, value in first.items()])
+
+
+def _meta(connection: Connection) -> dict[str, str] | None:
+    """What the table `meta` says of the store; None when the table is somebody else's."""
+    from sqlalchemy import inspect
+
+    columns = {column["name"] for column in inspect(connection).get_columns("meta")}
+    if not columns >= {"key", "value"}:
+        return None
+    meta = {row["key"]: row["value"] for row in _reader(connection)("meta", "key")}
+    ours = str(meta.get("schema_version", "")).isdecimal() and re.fullmatch("(?:[0-9a-f]{2})+", str(meta.get("hash_key", "")))
+    return meta if ours else None
 
 
 def _reader(connection: Connection) -> Read:

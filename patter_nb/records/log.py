@@ -95,20 +95,19 @@ class CallLog:
                 event = self._append(call, EventFacts(last, TURN_CLOSED, closed, facts.turn))
                 self._write(*self._price_rows(*facts.usage), row, event)
 
-    def finish(
-        self,
-        call_id: str,
-        *,
-        duration_seconds: float,
-        end_reason: str,
-        error: str | None = None,
-        recording_path: str | PathLike[str] | None = None,
-    ) -> None:
+    def finish(self, call_id: str, *, duration_seconds: float, end_reason: str, error: str | None = None) -> None:
         """The call has ended. What is recorded of it later is kept too."""
         with self._lock:
             if call := self._find(call_id, "its end"):
-                path = None if recording_path is None else fspath(recording_path)
-                call.end = CallEnd(duration_seconds, end_reason, error, path)
+                call.end = CallEnd(duration_seconds, end_reason, error)
+                self._write(Write("calls", {"call_id": call_id, **rows.end_row(call.end)}, update=True))
+
+    def recorded(self, call_id: str, path: str | PathLike[str]) -> None:
+        """The recording of a call that has ended is on the disk, at `path`."""
+        with self._lock:
+            call = self._find(call_id, "its recording")
+            if call is not None and call.end is not None:
+                call.end = replace(call.end, recording_path=fspath(path))
                 self._write(Write("calls", {"call_id": call_id, **rows.end_row(call.end)}, update=True))
 
     def revision(self, revision: RevisionFacts) -> None:

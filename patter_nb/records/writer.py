@@ -31,6 +31,13 @@ EXIT_SECONDS = 2.0
 """How long the end of the process may be delayed for rows that are not written yet."""
 
 
+UNEXPECTED = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(MemoryError, OSError, RuntimeError, TypeError, ValueError),
+)
+"""What nobody foresaw must be told, and must not end the thread: rows would pile up behind it without a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One row to be written."""
@@ -131,15 +138,16 @@ class Writer:
         while (jobs := self._next(1 if singly else MOST_JOBS)) is not None:
             try:
                 self._write(jobs, failures > 0 or singly > 0)
-            except Unavailable as error:
-                failures += 1
-                self._wait(str(error), min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 10)))
-                continue
             except Rejected as error:
                 if len(jobs) > 1:
                     singly = len(jobs)  # so that only the one row is left out
                     continue
                 self._done(1, str(error))
+            except (Unavailable, *UNEXPECTED) as error:
+                failures += 1
+                reason = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
+                self._wait(reason, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 10)))
+                continue
             else:
                 self._done(len(jobs))
             failures, singly = 0, max(0, singly - len(jobs))

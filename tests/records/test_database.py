@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from datetime import date
@@ -167,3 +168,24 @@ def test_the_password_of_a_url_is_not_shown() -> None:
 def test_a_reason_is_one_line_without_the_statement() -> None:
     assert reason(ValueError("first line.\nsecond line")) == "first line"
     assert reason(ValueError()) == "ValueError"
+
+
+FOREIGN = [
+    "create table meta (name text, version integer)",
+    "create table meta (key text, value text)",
+    "create table meta (key text, value text); insert into meta values ('schema_version', 'a'), ('hash_key', 'b')",
+]
+
+
+@pytest.mark.parametrize("made", FOREIGN)
+def test_a_file_of_somebody_elses_is_neither_read_nor_written(made: str, database: Database, path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as own:
+        own.executescript(made)
+        before = own.execute("select * from sqlite_master").fetchall(), own.execute("select * from meta").fetchall()
+    expected = "is not a store of patter_nb: .* Give another path as store"
+    with pytest.raises(ConfigError, match=expected), database.reading():
+        pass
+    with pytest.raises(Unavailable, match=expected):
+        database.write([(Write("events", EVENT),)], again=False)
+    with contextlib.closing(sqlite3.connect(path)) as own:
+        assert (own.execute("select * from sqlite_master").fetchall(), own.execute("select * from meta").fetchall()) == before

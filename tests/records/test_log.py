@@ -29,7 +29,9 @@ def test_without_a_store_everything_is_in_memory(call: Call, turn: Turn, full: d
     log.begin(call())
     log.event("call_1", 1.0, "note", {"a": 1})
     log.turn("call_1", turn(1, full))
-    log.finish("call_1", duration_seconds=5.0, end_reason="done", recording_path=Path("recordings/call_1.wav"))
+    log.finish("call_1", duration_seconds=5.0, end_reason="done")
+    assert log.row("call_1")["recording_path"] is None
+    log.recorded("call_1", Path("recordings/call_1.wav"))
     assert log.flush(0)
     assert log.problem is None
     assert (len(log.calls()), len(log.turns()), len(log.events())) == (1, 1, 2)

@@ -215,3 +215,22 @@ def test_a_forked_child_starts_empty_and_the_parent_writes_what_it_holds(shelf: 
     shelf.closed.clear()
     assert writer.flush(10)
     assert shelf.rows == [1]
+
+
+@pytest.mark.parametrize("error", [KeyError("schema_version"), AttributeError("x"), RuntimeError("x"), ZeroDivisionError("x")])
+def test_an_error_that_nobody_foresaw_is_told_and_the_thread_goes_on(error: Exception) -> None:
+    errors, written = [error], []
+
+    def write(jobs: Sequence[Job], again: bool) -> None:
+        if errors:
+            raise errors[0]
+        written.extend(jobs)
+
+    writer = Writer(write, "here", lambda: None)
+    writer.put((Write("events", {"number": 1}),))
+    assert not writer.flush(0.2)
+    assert writer.problem == f"The store here is not being written ({type(error).__name__}: {error}); rows waiting in memory: 1."
+    errors.clear()
+    assert writer.stop(60)
+    assert len(written) == 1
+    assert writer.problem is None
