@@ -113,7 +113,7 @@ class World:
         if self.engine.ended:
             return
         self.told.append((self.now, event))
-        if self.engine.state != "listening":
+        if self.engine.state != "listening" or isinstance(event, e.FinalReceived):
             self._quiet_since = self.now
         self._note(event)
         self._perform(self.engine.receive(event, self.now))
