@@ -39,23 +39,24 @@ def main(arguments: list[str] | None = None) -> int:
 async def _demo(folder: Path) -> int:
     phone = Patter(store=folder / "calls.sqlite3")
     print("A caller and an agent talk on this machine, in real time, for about half a minute. Loading the models ...", flush=True)
-    await show(phone.test(demo_agent(phone), caller=list(CALLER)), folder)
+    await show(phone, phone.test(demo_agent(phone), caller=list(CALLER)), folder / "plots")
     written = await asyncio.to_thread(phone.flush)
     return 0 if written else 1
 
 
-async def show(call: Call, folder: Path) -> None:
+async def show(phone: Patter, call: Call, plots: Path) -> None:
     """Print what is said while the call is on; then its tables, and where its plot, its recording and its rows are."""
     from patter_nb.notebook.tables import text_summary
 
     await _follow(call)
     await call
     figure = call.plot()
-    plot = folder / "plots" / f"{call.id}.png"
-    plot.parent.mkdir(parents=True, exist_ok=True)
+    plot = plots / f"{call.id}.png"
+    plots.mkdir(parents=True, exist_ok=True)
     await asyncio.to_thread(figure.savefig, plot, dpi=150)
     print(text_summary(call.view()))
-    print(f"plot       {plot}\nrecording  {folder / 'recordings' / (call.id + '.wav')}\nstore      {folder / 'calls.sqlite3'}")
+    recording = phone.calls.set_index("call_id")["recording_path"].fillna("not on the disk")[call.id]
+    print(f"plot       {plot}\nrecording  {recording}\nstore      {phone.store.name}")
 
 
 async def _follow(call: Call) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from patter_nb.agent import Agent, AgentSettings, describe
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.live import RevisionLine
+from patter_nb.providers.local import LocalSTT, LocalTTS
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.turns.policy import TurnPolicy
 
@@ -35,6 +41,9 @@ BAD = [
     ({"name": " "}, ConfigError, "name is empty: give the agent a name"),
     ({"name": 3}, ConfigTypeError, "name is int 3; it must be a string."),
     ({"language": None}, ConfigTypeError, "language is NoneType None; it must be a string."),
+    ({"language": ""}, ConfigError, "language is ''; it must be a tag of BCP 47, such as 'en' or 'en-US'."),
+    ({"language": "en_US"}, ConfigError, "language is 'en_US'; it must be a tag of BCP 47"),
+    ({"language": "English, please"}, ConfigError, "language is 'English, please'; it must be a tag"),
     ({"llm_error_message": 1}, ConfigTypeError, "llm_error_message is int 1; it must be a string or None."),
     ({"variables": ["company"]}, ConfigTypeError, "variables is list ['company']; it must be a dict of names to values."),
     ({"variables": {1: "Acme"}}, ConfigTypeError, "a name in variables is int 1; it must be a string."),
@@ -76,6 +85,43 @@ def test_a_wrong_value_is_one_sentence_that_names_the_field(settings: dict[str, 
     assert isinstance(caught.value, TypeError if kind is ConfigTypeError else ValueError)
 
 
+SPOKEN = [
+    ("en", True), ("EN-us", True), ("en-GB-oxendict", True), ("pt", True), ("pt-BR", True),
+    ("pt-PT", False), ("eng", False), ("de", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "known"), SPOKEN)
+@pytest.mark.parametrize("name", ["stt", "llm", "tts"])
+def test_a_language_that_a_provider_does_not_know_is_refused_before_any_call(name: str, language: str, known: bool) -> None:
+    provider = {"stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "tts": ScriptedTTS()}[name]
+    provider.languages = ("en", "pt-BR")  # type: ignore[union-attr]
+    if known:
+        assert make(**{name: provider, "language": language}).language == language
+        return
+    with pytest.raises(ConfigError) as caught:
+        make(**{name: provider, "language": language})
+    known_by = f"{type(provider).__name__}, which knows only 'en', 'pt-BR'"
+    told = f"language is {language!r}, and {name} is {known_by}: use another {name}, or another language."
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize("languages", ["en", 5, (1,)])
+def test_languages_that_are_no_tuple_of_tags_are_told(languages: Any) -> None:
+    voice = ScriptedTTS()
+    voice.languages = languages  # type: ignore[attr-defined]
+    with pytest.raises(ConfigTypeError, match=r"tts\.languages is .*; it must be a tuple of tags, such as"):
+        make(tts=voice)
+
+
+def test_the_parts_on_this_machine_know_english_and_an_own_recogniser_whatever_it_knows(tmp_path: Path) -> None:
+    for name, provider in (("stt", LocalSTT()), ("tts", LocalTTS()), ("tts", LocalTTS(model_path=tmp_path / "voice.onnx"))):
+        with pytest.raises(ConfigError, match=f"language is 'de', and {name} is Local.*, which knows only 'en'"):
+            make(**{name: provider, "language": "de"})
+        assert make(**{name: provider, "language": "en-GB"}).language == "en-GB"
+    assert make(stt=LocalSTT(model_path=tmp_path), language="de").language == "de"
+
+
 def test_placeholders_are_filled_in_and_the_braces_of_json_pass() -> None:
     prompt = 'You work for {company}. Answer with {"key": {"a": 1}, "b": {}} or {1} or { company }.'
     agent = make(system_prompt=prompt, first_message="{company}{company}!", variables={"company": "{Acme}", "n": 3})
@@ -93,8 +139,21 @@ def test_an_agent_is_frozen_and_keeps_variables_of_its_own() -> None:
     agent = make(system_prompt="For {company}.", variables=variables)
     variables.clear()
     assert agent.prompt == "For Acme."
+    with pytest.raises(TypeError):
+        agent.variables["company"] = "Other"  # type: ignore[index]
     with pytest.raises(dataclasses.FrozenInstanceError):
         agent.name = "other"  # type: ignore[misc]
+
+
+def test_an_agent_can_be_copied_changed_and_pickled_with_its_variables() -> None:
+    whole = make(system_prompt="For {company}.", variables={"company": "Acme"})
+    for agent in (whole, make()):
+        for other in (pickle.loads(pickle.dumps(agent)), copy.deepcopy(agent), copy.copy(agent), dataclasses.replace(agent)):
+            assert other.content() == agent.content()
+            assert other.variables == agent.variables
+            assert type(other.variables) is type(agent.variables)
+    assert isinstance(whole.variables, Mapping)
+    assert dataclasses.replace(whole, variables={"company": "B"}).prompt == "For B."
 
 
 def test_the_settings_that_can_be_given_by_name_are_the_fields() -> None:
@@ -155,6 +214,44 @@ def test_secrets_are_neither_shown_nor_part_of_a_revision_and_what_only_sounds_l
     assert agent.content_id() != make(tts=Cloud(max_tokens=9)).content_id()
     assert describe(agent.tts)["keyboard"] == "qwerty"
     assert agent.content_id() != make(tts=Cloud(first_byte_seconds=0.7)).content_id()
+
+
+class Plain(LocalTTS):
+    """A provider like one out of a cell: no dataclass."""
+
+    tempo = 3
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: Any = 1, **given: Any) -> None:
+        super().__init__()
+        self.slot = slot
+        for name, value in given.items():
+            setattr(self, name, value)
+
+    @property
+    def breaks(self) -> str:
+        raise AssertionError("describing a provider runs none of its code")
+
+
+PLAIN = [{"slot": 2}, {"rate": 2}, {"rate": None}, {"tempo": 4}, {"names": ("a", ("b", 1.5))}, {"on": True}, {"file": Path("a")}]
+UNSEEN = [{"_calls": 5}, {"api_key": "sk-1"}, {"client": object()}, {"seen": [1]}, {"parts": ("a", object())}]
+
+
+def test_the_settings_of_any_object_are_part_of_a_revision_and_its_state_and_secrets_are_not() -> None:
+    plain = make(tts=Plain()).content_id()
+    assert len({plain, *(make(tts=Plain(**given)).content_id() for given in PLAIN)}) == len(PLAIN) + 1
+    assert {make(tts=Plain(**given)).content_id() for given in UNSEEN} == {plain}
+    assert "sk-1" not in str(describe(Plain(api_key="sk-1")))
+
+
+def test_a_voice_on_this_machine_with_another_setting_is_the_next_revision() -> None:
+    line = RevisionLine("agent")
+    settings: list[dict[str, Any]] = [
+        {}, {"speed": 1.5}, {"pitch": 1.1}, {"cache": False}, {"model_path": "a/v.onnx"}, {"model_path": "b/v.onnx"}
+    ]  # fmt: skip
+    assert [line.stage(make(tts=LocalTTS(**given)))[0].number for given in settings] == [1, 2, 3, 4, 5, 6]
+    assert line.stage(make(tts=LocalTTS(model_path="b/v.onnx")))[0].number == 6
+    assert make(stt=LocalSTT()).content_id() != make(stt=LocalSTT(model_path="tiny")).content_id()
 
 
 def test_an_agent_shows_itself_in_a_line_and_in_a_table_whose_text_is_only_text() -> None:

@@ -191,6 +191,33 @@ def test_a_call_that_is_cancelled_before_it_has_a_session_is_written_down_as_end
     assert handle.log.row("c1")["end_reason"] == "cancelled"
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+def test_a_wait_that_is_too_long_says_so_and_the_call_goes_on(seconds: float) -> None:
+    async def main() -> None:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted(tts=ScriptedTTS())), ["One?"])
+        with pytest.raises(TimeoutError, match=f"The call is not over after {seconds:g} s; it goes on."):
+            await call.ended(seconds)
+        assert (call.state, call._stop_reason) == ("running", None)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(call.ended(), 0.01)
+        async with asyncio.timeout(30):
+            assert await call.ended(timeout_seconds=30) is call
+        assert call.end_reason == "interrupted"
+
+    asyncio.run(main())
+
+
+def test_a_wait_that_may_time_out_ends_with_its_call() -> None:
+    async def main() -> None:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"], speed="max")
+        assert await call.ended(timeout_seconds=30) is call
+        assert (call.state, call.end_reason) == ("ended", "caller hung up")
+
+    asyncio.run(main())
+
+
 def test_a_reason_to_stop_that_came_before_the_session_reaches_it() -> None:
     told: list[str] = []
 

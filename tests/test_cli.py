@@ -51,7 +51,7 @@ def shown(folder: Path, speed: str = "max") -> None:
         phone = Patter(store=folder / "calls.sqlite3")
         stt, llm = ScriptedSTT(["one", "two"]), ScriptedLLM(["First.", "Second."])
         agent = phone.agent("A test.", stt=stt, llm=llm, tts=ScriptedTTS(), first_message="Hi!")
-        await show(phone.test(agent, ["One?", "Two?"], speed=speed), folder)
+        await show(phone, phone.test(agent, ["One?", "Two?"], speed=speed), folder / "plots")
         phone.flush()
         phone.store.close()
 

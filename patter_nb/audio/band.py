@@ -8,7 +8,6 @@ from math import ceil, pi
 import numpy as np
 from numpy.typing import NDArray
 
-from patter_nb.audio.loudness import block_samples, speech_blocks
 from patter_nb.audio.samples import Samples, require_mono
 from patter_nb.errors import ConfigError
 
@@ -59,16 +58,3 @@ def _noise(seed: int, n: int, hz: int, rms: float) -> NDArray[np.float64]:
 def white_noise(seed: int, n: int, hz: int, rms: float) -> Samples:
     """`n` samples of white noise within the telephone's band, of that RMS (full scale 32768). The same seed, the same noise."""
     return _rounded(_noise(seed, n, hz, rms))
-
-
-def add_noise(samples: Samples, hz: int, snr_db: float, seed: int) -> Samples:
-    """`samples` with white noise so much below the speech in them, both measured within 300-3400 Hz and the speech only where
-    there is some: over its 10 ms blocks of at least -40 dB relative to the loudest. Without speech nothing is added.
-    """
-    require_mono(samples)
-    speech = _in_band(samples.astype(np.float64), hz)
-    voiced = np.repeat(speech_blocks(samples, hz), block_samples(hz))[: len(samples)]
-    if not voiced.any():
-        return samples.copy()
-    level = float(np.sqrt(np.mean(np.square(speech[voiced]))))
-    return _rounded(samples + _noise(seed, len(samples), hz, level * float(10.0 ** (-snr_db / 20.0))))

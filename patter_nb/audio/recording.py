@@ -65,7 +65,7 @@ class Recording:
 
 
 class _Track:
-    """One side of the call, laid out on the call's clock. Bytes, because they grow in place and can be cut."""
+    """One side of the call, laid out on the call's clock. Bytes, because they grow in place."""
 
     def __init__(self, hz: int) -> None:
         self._hz = hz
@@ -77,9 +77,6 @@ class _Track:
         if gap >= JITTER_SECONDS * self._hz:
             self._audio.extend(bytes(2 * gap))
         self._audio.extend(samples.tobytes())
-
-    def cut(self, at: float) -> None:
-        del self._audio[2 * self._position(at) :]
 
     def _position(self, at: float) -> int:
         if not isfinite(at) or at > _LONGEST_SECONDS:
@@ -113,10 +110,6 @@ class StereoRecorder:
     def agent(self, samples: Samples, at: float) -> None:
         """The agent's audio, played to the caller from `at` on."""
         self._agent.place(samples, at)
-
-    def cut_agent(self, at: float) -> None:
-        """The carrier dropped what it had not played by `at`: nobody heard it, so it is no part of the recording."""
-        self._agent.cut(at)
 
     def recording(self) -> Recording:
         """All of it so far; both sides as long as the longer one."""

@@ -48,15 +48,6 @@ def figure_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def figure_svg(figure: Figure) -> str:
-    """The figure as an SVG file's text, in its own colours (the card's SVG follows the page's instead: `picture.svg`)."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
-
-
 def paint(picture: Picture, *, dark: bool) -> Figure:
     """The picture as a figure that also shows itself at the end of a cell."""
     colours = palette(dark=dark)

@@ -4,13 +4,18 @@ A provider is frozen settings plus resources shared by the process; `async with 
 to one call, on the loop that uses it. Its constructor never raises for a missing key and never opens anything. `ready()` does the
 slow part once (start a worker, check a key) and raises `ConfigError`; `phone.agent()` calls it.
 
+Optional: `languages: tuple[str, ...] | None` holds the tags it knows, such as `("en",)`; an agent in another language is refused
+where it is made, and None or no such attribute means any. Public attributes that are strings, numbers, booleans, None, paths or
+tuples of these are settings: another value is another revision of the agent (see `patter_nb.agent.describe`).
+
 `patter_nb.testing` has the conformance checks for each protocol.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -19,6 +24,9 @@ from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Price, Usage
 
 T = TypeVar("T")
+
+CLOSING_SECONDS = 2.0
+"""How long a provider may take to close what it opened; the call does not wait longer for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +195,14 @@ class Prewarms(Protocol):
 
 @asynccontextmanager
 async def closing(events: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """The iterator, closed at the end of the block where it can be closed (a plain iterator cannot)."""
+    """The iterator, closed at the end of the block where it can be closed (a plain iterator cannot), within `CLOSING_SECONDS`."""
     try:
         yield events
     finally:
         if (aclose := getattr(events, "aclose", None)) is not None:
-            await aclose()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await aclose()
 
 
 def choose_format(offered: Sequence[AudioFormat], wanted: AudioFormat) -> AudioFormat:

@@ -72,28 +72,6 @@ def test_audio_for_a_time_already_filled_comes_after_what_is_there():
     assert np.array_equal(recorder.recording().agent, np.concatenate((ramp(8000), ramp(100, 9000))))
 
 
-def test_what_was_cleared_before_it_played_is_not_in_the_recording():
-    recorder = StereoRecorder()
-    recorder.caller(ramp(8000), 0.0)
-    recorder.agent(ramp(8000), 0.0)
-    recorder.cut_agent(0.25)
-    recorder.agent(ramp(80, 700), 0.5)
-    recording = recorder.recording()
-    assert np.array_equal(recording.agent[:2000], ramp(2000))
-    assert not recording.agent[2000:4000].any()
-    assert np.array_equal(recording.agent[4000:4080], ramp(80, 700))
-    assert np.array_equal(recording.caller, ramp(8000))
-
-
-def test_a_cut_after_the_end_or_before_the_beginning_is_harmless():
-    recorder = StereoRecorder()
-    recorder.agent(ramp(80), 0.0)
-    recorder.cut_agent(5.0)
-    assert len(recorder.recording().agent) == 80
-    recorder.cut_agent(-1.0)
-    assert len(recorder.recording().agent) == 0
-
-
 def test_audio_from_before_the_answer_is_placed_at_the_answer():
     recorder = StereoRecorder()
     recorder.caller(ramp(80), -0.01)

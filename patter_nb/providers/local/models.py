@@ -16,6 +16,8 @@ from pathlib import Path
 from patter_nb.errors import INSTALL_FROM_CLONE, ConfigError, MissingExtra
 
 EXTRA = "local"
+ENGLISH = ("en",)
+"""What the pinned models know, and all that text can be turned into phonemes of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from patter_nb.audio.loudness import block_rms
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, Transcript, closing
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
-from patter_nb.providers.local.models import require_english, whisper_folder
+from patter_nb.providers.local.models import ENGLISH, require_english, whisper_folder
 from patter_nb.turns.usage import Price, Usage
 
 PRE_ROLL_SECONDS = 0.3
@@ -44,6 +44,7 @@ class LocalSTT:
         self.model_path = None if model_path is None else Path(model_path)
         self.model = "whisper-tiny.en" if self.model_path is None else self.model_path.name
         self.formats: tuple[AudioFormat, ...] = (MULAW_8K, PCM_8K, PCM_16K)
+        self.languages: tuple[str, ...] | None = ENGLISH if self.model_path is None else None
         self.price: Price | None = Price()
 
     def __repr__(self) -> str:
@@ -101,16 +102,6 @@ class LocalSTTStream:
         self._events = deque[STTEvent]()
         self._wake = asyncio.Event()
         self._closed = False
-
-    @property
-    def held_bytes(self) -> int:
-        """How much audio is kept."""
-        return len(self._audio)
-
-    @property
-    def asked_for(self) -> asyncio.Task[str] | None:
-        """The work on a final that was not taken yet."""
-        return None if self._final is None else self._final.work
 
     def push(self, audio: bytes, at: float) -> None:
         """Keep audio whose last sample was heard at `at`. While nobody speaks, the last `LONGEST_SECONDS` are kept."""

@@ -14,7 +14,7 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.providers.base import AudioChunk, CallContext, TTSEvent, closing
 from patter_nb.providers.local.cache import SpeechCache, Spoken
 from patter_nb.providers.local.client import PROVIDER, START_SECONDS, WORKER, Line, Model, loaded
-from patter_nb.providers.local.models import require_english, voice_file
+from patter_nb.providers.local.models import ENGLISH, require_english, voice_file
 from patter_nb.turns.usage import Price, Usage
 
 VOICES = ("joe",)
@@ -31,6 +31,7 @@ class LocalTTS:
 
     provider = PROVIDER
     virtual_time = False
+    languages: tuple[str, ...] | None = ENGLISH
 
     def __init__(
         self,

@@ -205,8 +205,8 @@ def test_a_final_that_is_ready_but_was_not_taken_is_withheld_as_well(models: Non
             ear = Ear(stream)
             ear.speech(sentence)
             stream.finalize()
-            assert stream.asked_for is not None
-            await asyncio.wait({stream.asked_for})  # the words are there, and nobody has read them
+            assert stream._final is not None
+            await asyncio.wait({stream._final.work})  # the words are there, and nobody has read them
             more = await spoken("It is a very small dog.")
             ear.speech(more)
             reading = asyncio.create_task(anext(stream))
@@ -258,7 +258,7 @@ def test_speech_longer_than_the_model_holds_is_heard_in_parts_and_as_one(models:
                 stream.push(encode(speech, MULAW_8K), seconds)
             else:
                 ear.speech(speech)
-            assert stream.held_bytes <= LONGEST_SECONDS * 8000
+            assert len(stream._audio) <= LONGEST_SECONDS * 8000
             heard = await ear.final()
             assert edits(words(text), words(heard.text)) <= len(words(text)) / 5
             usage = await anext(stream)
@@ -274,7 +274,7 @@ def test_an_hour_of_waiting_is_not_kept(models: None) -> None:
             second = bytes(8000)
             for at in range(3600):
                 stream.push(second, float(at))
-            assert stream.held_bytes <= LONGEST_SECONDS * 8000
+            assert len(stream._audio) <= LONGEST_SECONDS * 8000
 
     run(scene)
 
