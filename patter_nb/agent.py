@@ -109,7 +109,8 @@ class Agent:
 
     def _check_languages(self) -> None:
         if not LANGUAGE.fullmatch(self.language):
-            raise ConfigError(f"language is {_short(repr(self.language), 60)}; it must be a tag of BCP 47, such as 'en' or 'en-US'.")
+            given = _short(repr(self.language), 60)
+            raise ConfigError(f"language is {given}; it must be a tag of BCP 47, such as 'en' or 'en-US'.")
         for name in ("stt", "llm", "tts"):
             provider = getattr(self, name)
             known = getattr(provider, "languages", None)
@@ -230,7 +231,8 @@ def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
         shown = [f.name for f in fields(provider) if f.repr and not SECRET.search(f.name)]
         plain |= {name: ADDRESS.sub("", str(getattr(provider, name))) for name in shown if not name.startswith("_")}
     else:
-        plain |= {name: str(value) for name, value in _attributes(provider).items() if not SECRET.search(name) and _is_plain(value)}
+        public = _attributes(provider).items()
+        plain |= {name: str(value) for name, value in public if not SECRET.search(name) and _is_plain(value)}
     return plain
 
 

@@ -118,8 +118,8 @@ class Call:
     async def ended(self, timeout_seconds: float | None = None) -> Call:
         """Wait until the call is over. `PatterError` with the reason when it failed.
 
-        `TimeoutError` when it is not over after `timeout_seconds`; the call goes on. Cancelling this wait (an interrupt of the cell,
-        `asyncio.wait_for`) ends the call.
+        `TimeoutError` when it is not over after `timeout_seconds`; the call goes on. Cancelling this wait (an interrupt of the
+        cell, `asyncio.wait_for`) ends the call.
         """
         try:
             over, _ = await asyncio.wait((self._done,), timeout=timeout_seconds)

@@ -6,12 +6,17 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from patter_nb import __version__
 from patter_nb.call import Call
 from patter_nb.demo import CALLER, demo_agent
 from patter_nb.errors import ConfigError, PatterError
 from patter_nb.phone import Patter
+from patter_nb.records.masking import mask_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 POLL_SECONDS = 0.2
 
@@ -52,11 +57,15 @@ async def show(phone: Patter, call: Call, plots: Path) -> None:
     await call
     figure = call.plot()
     plot = plots / f"{call.id}.png"
-    plots.mkdir(parents=True, exist_ok=True)
-    await asyncio.to_thread(figure.savefig, plot, dpi=150)
+    await asyncio.to_thread(_save, figure, plot)
     print(text_summary(call.view()))
     recording = phone.calls.set_index("call_id")["recording_path"].fillna("not on the disk")[call.id]
     print(f"plot       {plot}\nrecording  {recording}\nstore      {phone.store.name}")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
 
 
 async def _follow(call: Call) -> None:
@@ -68,7 +77,7 @@ async def _follow(call: Call) -> None:
         lines = call.transcript
         for line in lines[shown:]:
             who = "caller" if line["role"] == "user" else "agent"
-            print(f"{chr(13) if live else ''}{who:>7}  {line['text']}", flush=True)
+            print(f"{chr(13) if live else ''}{who:>7}  {mask_text(line['text'])}", flush=True)
         shown = len(lines)
         if live:
             print(f"\r        {call.duration_seconds:5.1f} s", end="", flush=True)

@@ -1,4 +1,4 @@
-"""The demonstration call: what `patter-nb demo` and the first notebook hold."""
+"""The demonstration call that `patter-nb demo` holds; the first notebook holds a shorter one."""
 
 from __future__ import annotations
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
+import inspect
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +47,37 @@ def test_the_second_shell_block_of_the_readme_tests_a_clone():
 def test_the_snippets_of_the_readme_compile_and_import_what_exists():
     imported = [pair for snippet in blocks(README, "python") for pair in names_imported(snippet)]
     assert [(module, name) for module, name in imported if not hasattr(importlib.import_module(module), name)] == []
+
+
+async def run_snippets(snippets: list[str]) -> dict[str, Any]:
+    """Run them one after the other, as cells of one notebook; returns the names they made."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for number, snippet in enumerate(snippets):
+        code = compile(snippet, f"snippet {number}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        waiting = eval(code, names)
+        if inspect.iscoroutine(waiting):
+            await waiting
+    return names
+
+
+@pytest.mark.slow
+def test_the_snippets_of_the_readme_run_as_printed(tmp_path, monkeypatch, capsys):
+    """With the models, in real time: about 15 s."""
+    monkeypatch.chdir(tmp_path)
+    names = asyncio.run(run_snippets(blocks(README, "python")))
+    heard = names["call"].turns["heard_text"].tolist()
+    assert heard[0] == "Acme, good evening!"
+    assert "six to ten" in heard[1]
+    assert "gap_ms" in capsys.readouterr().out
+    assert names["phone"].flush()
+    names["phone"].store.close()
+
+
+def test_snippets_share_their_names_and_may_await():
+    names = asyncio.run(run_snippets(["import asyncio\na = 1", "await asyncio.sleep(0)\nb = a + 1"]))
+    assert names["b"] == 2
+    with pytest.raises(NameError):
+        asyncio.run(run_snippets(["MyVoice()"]))
 
 
 def test_the_readme_links_to_files_that_exist():
