@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from patter_nb.audio.convert import Converter, decode, encode
-from patter_nb.audio.formats import PCM_8K, AudioFormat
+from patter_nb.audio.formats import FRAME_SECONDS, PCM_8K, AudioFormat
 from patter_nb.audio.recording import StereoRecorder
 from patter_nb.audio.vad import Voice, VoiceDetector
 from patter_nb.clock import Clock
@@ -46,6 +46,8 @@ class Recogniser(Protocol):
 
     def speech_started(self, at: float) -> None: ...
 
+    def finalize(self) -> None: ...
+
 
 class Inbound:
     """One call's inbound audio. `post` takes the engine's events; `stretch(started_at, ended_at)` each stretch of speech."""
@@ -74,15 +76,30 @@ class Inbound:
         self._convert: Converter | None = None
         self._to_8k = Converter(audio, PCM_8K)
         self._started_at: float | None = None
+        self._until: float | None = None
 
     def listen(self, stt: Recogniser, wanted: AudioFormat) -> None:
         """From now on audio also goes to `stt`, in the format it was opened with."""
         self._stt = stt
         self._convert = Converter(PCM_8K if self._staged else self._audio, wanted)
 
+    @property
+    def speaking(self) -> bool:
+        """Whether the caller's voice is on, as far as the frames tell."""
+        return self._started_at is not None
+
+    def dated(self) -> float:
+        """When a message that is read now was sent: no later than a frame after the one read before it on the same line.
+
+        What waited in a busy loop is thus dated by the line, not by its handling.
+        """
+        now = self._clock.now()
+        return now if self._until is None else min(now, self._until + FRAME_SECONDS)
+
     def frame(self, audio: bytes, at_ms: float) -> None:
         """Take what the carrier sent. Never waits."""
         ends_at = self._stream.ends_at(at_ms, self._audio.seconds(len(audio)), self._clock.now())
+        self._until = ends_at
         samples = decode(self._to_8k.feed(audio), PCM_8K)
         if self._staged:
             samples = self._chain.run(samples)
@@ -94,12 +111,24 @@ class Inbound:
         if self._stt is not None and self._convert is not None:
             self._stt.push(self._convert.feed(audio), ends_at)
 
+    def end(self) -> None:
+        """The line is closed: whoever was speaking has stopped."""
+        if self._started_at is not None and self._until is not None:
+            self._stopped(self._until)
+
     def _voice(self, voice: Voice) -> None:
+        self._post(_EVENTS[voice.kind](voice.at))
         if voice.kind == "started":
             self._started_at = voice.at
             if self._stt is not None:
                 self._stt.speech_started(voice.at)
         elif voice.kind == "stopped" and self._started_at is not None:
-            self._stretch(self._started_at, voice.at)
-            self._started_at = None
-        self._post(_EVENTS[voice.kind](voice.at))
+            self._stopped(voice.at)
+
+    def _stopped(self, at: float) -> None:
+        self._stretch(self._started_at or at, at)
+        self._started_at = None
+        if self._stt is not None:
+            # Asked for here and not by the engine's order, which comes through the mailbox: after a stall the caller may be
+            # speaking again by then, and the recogniser must hear of both in the order of the audio.
+            self._stt.finalize()

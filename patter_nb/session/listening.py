@@ -56,6 +56,7 @@ class Listening:
         self._stream: STTStream | None = None
         self._backlog: deque[tuple[bytes, float]] = deque(maxlen=BACKLOG_FRAMES)
         self._speech_at: float | None = None
+        self._asked = False
         self._final_wanted = False
         self.tried = asyncio.Event()
         """Set once the recogniser was opened, or failed to be, for the first time."""
@@ -77,13 +78,19 @@ class Listening:
 
     def speech_started(self, at: float) -> None:
         """The caller began to speak at `at`."""
-        self._speech_at, self._final_wanted = at, False
+        self._speech_at, self._final_wanted, self._asked = at, False, False
         if self._stream is not None:
             with guard(self._break, who=self._agent.stt.provider):
                 self._stream.speech_started(at)
 
     def finalize(self) -> None:
-        """Ask for the final transcript of what was said so far."""
+        """Ask for the final transcript of what was said so far; once for each stretch of speech, however often it is wanted.
+
+        A recogniser that ends turns itself is not asked.
+        """
+        if self._asked or self._agent.stt.ends_turns == "provider":
+            return
+        self._asked = True
         if self._stream is not None:
             self._ask(self._stream)
         elif self.tried.is_set():
@@ -93,7 +100,7 @@ class Listening:
             self._final_wanted = True
 
     def _ask(self, stream: STTStream) -> None:
-        self._speech_at, self._final_wanted = None, False
+        self._speech_at, self._final_wanted, self._asked = None, False, True
         with guard(self._break, who=self._agent.stt.provider):
             stream.finalize()
 
@@ -148,7 +155,7 @@ class Listening:
         for audio, at in missed:
             self.push(audio, at)
         if wanted:
-            self.finalize()
+            self._ask(stream)
 
     async def _read(self, stream: STTStream) -> None:
         async for event in stream:

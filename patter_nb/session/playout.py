@@ -116,6 +116,10 @@ class Ledger:
         """The reply whose audio was sent last."""
         return self._segment[0]
 
+    def unplayed_seconds(self, now: float) -> float:
+        """How much audio, sent or pending, the ear has still to get, if all goes as planned."""
+        return max(0.0, self._sent_until - now) + sum(self._audio.seconds(len(piece.audio)) for piece in self._pending)
+
     def wait_until(self) -> float | None:
         """When more may be sent; None while nothing is pending."""
         return self._sent_until - self._lead if self._pending else None
@@ -205,6 +209,11 @@ class Playout:
         self._send_due()
         self._more.set()
 
+    async def room(self) -> None:
+        """Wait until so little is left to play that more should be made: what is made too early is paid for in vain after a clear."""
+        while (excess := self._ledger.unplayed_seconds(self._clock.now()) - LEAD_SECONDS) > 0:
+            await self._clock.sleep_until(self._clock.now() + excess)
+
     def clear(self) -> tuple[bytes, float | None]:
         """Stop: drop what is pending and order the carrier to drop what it has.
 
@@ -215,9 +224,9 @@ class Playout:
         self._send(SendClear())
         return unheard, since
 
-    def mark(self, name: str) -> None:
-        """A mark came back from the carrier."""
-        heard = self._ledger.reached(name, self._clock.now())
+    def mark(self, name: str, at: float) -> None:
+        """A mark came back from the carrier; it was sent back at `at`."""
+        heard = self._ledger.reached(name, at)
         if heard is None:
             return
         if heard.reply != self._played_reply and heard.reply_seconds > 0:

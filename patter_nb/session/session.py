@@ -19,7 +19,7 @@ from patter_nb.audio.vad import VoiceDetector, VoiceModel
 from patter_nb.carriers.base import Connection, MediaCodec
 from patter_nb.clock import CallClock
 from patter_nb.live import Live
-from patter_nb.providers.base import CallContext, LLMStream, ToolSpec, TTSStream, choose_format
+from patter_nb.providers.base import CLOSING_SECONDS, CallContext, LLMStream, ToolSpec, TTSStream, choose_format
 from patter_nb.records.log import CallLog
 from patter_nb.session.agent_speech import AgentSpeech
 from patter_nb.session.boundary import guard, guarded, naming
@@ -125,13 +125,12 @@ class Session:
             setup.codec,
             started=self._answer,
             audio=self._inbound.frame,
-            mark=self._playout.mark,
+            mark=lambda name: self._playout.mark(name, self._inbound.dated()),
             key=lambda digit: self._mailbox.put(DtmfReceived(digit)),
-            stopped=lambda: self._mailbox.put(CallerHungUp()),
+            stopped=self._line_over,
             failed=self._line_failed,
         )
         self._made_as = choose_format(self._agent.tts.formats, setup.codec.audio)
-        self._tools: set[asyncio.Task[None]] = set()
         self._opened = asyncio.Event()
         self._opening: asyncio.Timeout | None = None
         self._answered = False
@@ -187,7 +186,8 @@ class Session:
         finally:
             self._close()
             with guard(lambda error: self._event("not_closed", {"error": error}), who="the model or the voice"):
-                await streams.aclose()
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await streams.aclose()
 
     async def _open(self, streams: contextlib.AsyncExitStack) -> tuple[LLMStream, TTSStream] | None:
         """The call's model and voice; None when it is stopped before they are open."""
@@ -207,29 +207,30 @@ class Session:
     async def _hold(self, llm: LLMStream, tts: TTSStream) -> None:
         async with asyncio.TaskGroup() as tasks:
 
+            at_work: set[asyncio.Task[None]] = set()
+
             def spawn(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-                return tasks.create_task(work, name=name)
+                task = tasks.create_task(work, name=name)
+                at_work.add(task)
+                task.add_done_callback(at_work.discard)
+                return task
 
             self._spawn = spawn
             self._pipeline = self._make_pipeline(llm, tts)
-            helpers = [
-                spawn(self._line(self._reception.run), "receive"),
-                spawn(self._line(self._outbound.run), "send"),
-                spawn(self._playout.run(), "playout"),
-            ]
+            spawn(self._line(self._reception.run), "receive")
+            spawn(self._line(self._outbound.run), "send")
+            spawn(self._playout.run(), "playout")
             listening = spawn(self._listening.run(), "listen")
             if self._setup.real_time:
-                helpers.append(spawn(watch(self._clock, self._stalled), "watch"))
+                spawn(watch(self._clock, self._stalled), "watch")
             try:
                 await self._converse()
             finally:
                 self._pipeline.stop()
                 await guarded(self._outbound.close(), self._line_failed, who="the carrier's socket")
-                for task in (*helpers, *self._tools):
-                    task.cancel()
                 self._listening.finish()
                 await asyncio.wait((listening,), timeout=2 * LAST_WORDS_SECONDS)
-                listening.cancel()
+                await _end(at_work)
 
     def _make_pipeline(self, llm: LLMStream, tts: TTSStream) -> Pipeline:
         setup = self._setup
@@ -279,7 +280,8 @@ class Session:
     def _perform(self, command: Command) -> None:
         match command:
             case FinalizeTranscript():
-                self._listening.finalize()
+                if not self._inbound.speaking:  # else it is asked for when that has ended
+                    self._listening.finalize()
             case StartReply():
                 self._pipeline.start(command)
             case ContinueReply():
@@ -314,13 +316,15 @@ class Session:
         async def work() -> None:
             self._mailbox.put(await run_tool(self._setup.tools, self._setup.user_code, command))
 
-        task = self._spawn(work(), f"tool {command.name}")
-        self._tools.add(task)
-        task.add_done_callback(self._tools.discard)
+        self._spawn(work(), f"tool {command.name}")
 
     async def _line(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """One direction of the line: when it ends or breaks, the call is over."""
         await guarded(work(), self._line_failed, who="the carrier's socket")
+        self._line_over()
+
+    def _line_over(self) -> None:
+        self._inbound.end()
         self._mailbox.put(CallerHungUp())
 
     def _line_failed(self, error: str) -> None:
@@ -371,3 +375,12 @@ class Session:
                 self._remember(command)
         self._agent_speech.over()
         self._ended_after = self.duration_seconds
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait for them; more than once for those that wait for something else while they end."""
+    for _ in range(3):
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(list(tasks), timeout=CLOSING_SECONDS)

@@ -16,7 +16,7 @@ from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, SegmentA
 from patter_nb.turns.usage import Usage
 
 AHEAD = 2
-"""Segments in synthesis at once: the one being played and the next."""
+"""Segments in synthesis at once: one that is needed now and the next."""
 
 SILENCE_SECONDS = 10.0
 """How long a synthesiser may bring no audio before it counts as failed."""
@@ -82,7 +82,7 @@ class Speech:
         convert = Converter(*self._formats)
         if segment == 0:
             self._stamp("tts_requested_at")
-        async with self._slots, closing(self._speak(text)) as events:
+        async with self._slots, closing(self._when_wanted(segment, text)) as events:
             async for event in events:
                 if isinstance(event, AudioChunk):
                     if event.audio and segment == 0 and not self._sizes.get(segment):
@@ -97,6 +97,13 @@ class Speech:
             raise ProviderError(f"{self._provider} made no audio of a segment that has words.", provider=self._provider)
         self._play(segment, rest, last=True)
         self._post(SegmentSynthesized(self._reply, segment, self._seconds(segment)))
+
+    async def _when_wanted(self, segment: int, text: str) -> AsyncIterator[TTSEvent]:
+        if segment:
+            await self._playout.room()
+        async with closing(self._speak(text)) as events:
+            async for event in events:
+                yield event
 
     def _speak(self, text: str) -> AsyncIterator[TTSEvent]:
         return timely(self._tts.speak(text), SILENCE_SECONDS, provider=self._provider, what="audio")

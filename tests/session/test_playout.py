@@ -110,9 +110,9 @@ def test_the_first_mark_of_a_reply_tells_when_it_began_and_the_one_past_its_sile
         for name in marks(sent):
             played = 2.0 + playout._ledger._sent[name].reply_seconds
             await clock.sleep_until(played)
-            playout.mark(name)
+            playout.mark(name, clock.now())
         playout.append(2, 0, b"", last=True)
-        playout.mark(marks(sent)[-1])  # nothing of it ever played
+        playout.mark(marks(sent)[-1], clock.now())  # nothing of it ever played
         return told
 
     told = run_virtual(main())
@@ -149,3 +149,13 @@ def test_what_was_too_far_ahead_is_sent_when_its_time_has_come_and_waiting_ends(
         return at
 
     assert run_virtual(main())[-1] > 50
+
+
+def test_what_is_left_to_play_is_what_was_sent_and_not_yet_played_and_what_is_pending() -> None:
+    ledger = Ledger(MULAW_8K, 1.0)
+    ledger.append(1, 0, second(3.0), last=True)
+    assert ledger.unplayed_seconds(10.0) == 3.0
+    sent_at(ledger, 10.0)
+    assert abs(ledger.unplayed_seconds(10.5) - 2.5) < 1e-9
+    ledger.clear()
+    assert ledger.unplayed_seconds(10.5) == 0.0
