@@ -210,7 +210,7 @@ class Playout:
         self._more.set()
 
     async def room(self) -> None:
-        """Wait until so little is left to play that more should be made: what is made too early is paid for in vain after a clear."""
+        """Wait until so little is left to play that more should be made; what is made sooner is wasted by a clear."""
         while (excess := self._ledger.unplayed_seconds(self._clock.now()) - LEAD_SECONDS) > 0:
             await self._clock.sleep_until(self._clock.now() + excess)
 

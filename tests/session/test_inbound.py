@@ -74,7 +74,8 @@ def test_after_a_stall_the_recogniser_hears_of_speech_and_its_end_in_the_order_o
         clock.at = 10.0  # every frame waited in a busy loop, and nobody has read the events yet
         inbound.frame(frame, number * 20.0)
     assert told.calls == ["push", "speech_started", "push", "finalize", "push", "speech_started", "push", "finalize", "push"]
-    assert [type(event) for event in posted if isinstance(event, SpeechStarted | SpeechStopped)] == [SpeechStarted, SpeechStopped] * 2
+    edges = [type(event) for event in posted if isinstance(event, SpeechStarted | SpeechStopped)]
+    assert edges == [SpeechStarted, SpeechStopped] * 2
 
 
 def test_a_line_that_closes_while_somebody_speaks_has_heard_the_end_of_it(line: tuple) -> None:

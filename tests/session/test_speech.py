@@ -15,7 +15,7 @@ from patter_nb.audio.loudness import first_audible
 from patter_nb.callers import Line
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import AudioChunk, TextDelta
-from patter_nb.providers.scripted import ScriptedLLM, ScriptedTTS, pitch_hz
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS, pitch_hz
 from patter_nb.turns.usage import Usage
 
 Hold = Callable[..., Any]
@@ -249,3 +249,38 @@ def test_the_first_audible_sample_counts_and_not_the_silence_before_it(hold: Hol
     assert at["audible_at"] - at["played_at"] == pytest.approx(0.35, abs=0.011)
     heard = held.report.heard[int(at["played_at"] * 8000) :]
     assert first_audible(heard, 8000) == pytest.approx(0.35, abs=0.02)
+
+
+def test_of_a_reply_that_is_interrupted_early_little_was_made_in_vain(hold: Hold) -> None:
+    """Twenty sentences of 2 s each, made ten times as fast as they play."""
+    voice = Voice(lambda *_: chunks(2.0))
+    held = hold(
+        ["One?", Line("Wait, wait, stop it there.", interrupt_after_seconds=1.0)],
+        tts=voice,
+        llm=ScriptedLLM([f"{ONE} " * 20, "Yes."]),
+        first_message="",
+        stt=ScriptedSTT(["one", "wait"]),
+    )
+    assert held.turn(1).interrupted
+    assert voice.spoken.count(ONE) <= 4
+
+
+def test_a_long_reply_is_still_heard_without_a_gap(hold: Hold) -> None:
+    voice = Voice(lambda *_: chunks(2.0))
+    held = hold(["One?"], tts=voice, llm=ScriptedLLM([f"{ONE} " * 8]), first_message="", stt=ScriptedSTT(["one"]))
+    (exchange,) = held.report.exchanges
+    assert exchange.reply.underrun_ms == 0.0
+    assert exchange.reply.end_at - exchange.reply.start_at == pytest.approx(16.0, abs=0.1)
+
+
+def test_a_voice_that_hangs_when_it_is_closed_does_not_keep_the_call(hold: Hold) -> None:
+    async def stubborn() -> AsyncIterator[Any]:
+        try:
+            async for chunk in chunks(30.0):
+                yield chunk
+        finally:
+            await asyncio.Event().wait()
+
+    held = hold(["One?"], tts=Voice(lambda *_: stubborn()), first_message="", max_duration_seconds=4.0)
+    assert held.error is None
+    assert held.tasks_left == []
