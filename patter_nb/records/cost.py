@@ -1,6 +1,11 @@
 """What a call cost, item by item: each turn's speech recognition, model and voice, then what belongs to the call as a whole.
 
 The items add up to the total. Whatever has no known price is NaN, says so, and makes the total NaN.
+
+So is a request whose usage never came: the reply that was cancelled because the caller went on asked the model, too, and few
+providers report what a cancelled request consumed. Two things stay unknowable, since a turn keeps no count of them: how often the
+model was asked again after tools, and how many segments went to the voice. Where some of those were reported, the others pass
+unnoticed; and where a provider reports one request in several parts, the parts count as requests.
 """
 
 from __future__ import annotations
@@ -44,10 +49,20 @@ def turn_items(
     items = []
     for service in TURN_SERVICES:
         mine = tuple(each for each in usage if each.service == service)
-        requested = _REQUESTED[service] in facts.instants and not (service == "stt" and stt_reported)
-        usd, unknown = _priced(mine, prices) if mine or not requested else _unreported(service, call, prices)
+        usd, unknown = _priced(mine, prices)
+        missing = 0 if service == "stt" and stt_reported else _requests(facts, service) - len(mine)
+        if missing > 0:
+            rest_usd, rest_unknown = _unreported(service, call, prices, missing if mine else None)
+            usd, unknown = usd + rest_usd, (*unknown, *rest_unknown)
         items.append(CostItem(facts.turn, facts.kind, _part(service), mine, usd, unknown))
     return items
+
+
+def _requests(facts: TurnFacts, service: Service) -> int:
+    """How many requests to the service the turn is known to have made, at least."""
+    last = 1 if _REQUESTED[service] in facts.instants else 0
+    # Each time the caller went on, a reply had been ordered, and a reply begins with asking the model.
+    return last + (facts.resumed if service == "llm" else 0)
 
 
 def call_items(usage: Sequence[Usage], call: CallFacts, prices: PriceBook) -> list[CostItem]:
@@ -89,12 +104,18 @@ def _priced(usage: Iterable[Usage], prices: PriceBook) -> tuple[float, tuple[str
     return math.fsum(usd for _, usd in costs), tuple(dict.fromkeys(unknown))
 
 
-def _unreported(service: Service, call: CallFacts, prices: PriceBook) -> tuple[float, tuple[str, ...]]:
-    """The service was used and nothing was reported: known to be nothing where it is free, else unknown."""
+def _unreported(
+    service: Service, call: CallFacts, prices: PriceBook, requests: int | None = None
+) -> tuple[float, tuple[str, ...]]:
+    """The service was used and this was not reported: known to be nothing where it is free, else unknown.
+
+    `requests`: how many of several; None: all of it.
+    """
     provider, model = call.provider(service)
     if provider is not None and prices.free(service, provider, model or "", call.started_at):
         return 0.0, ()
-    return math.nan, (f"no usage of {service} was reported by {provider or 'its provider'}",)
+    which = service if requests is None else f"{requests} cancelled request{'s' if requests > 1 else ''} to {service}"
+    return math.nan, (f"no usage of {which} was reported by {provider or 'its provider'}",)
 
 
 def _part(service: Service) -> Part:

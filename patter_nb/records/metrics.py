@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
+from patter_nb.records.masking import mask_text
 from patter_nb.turns.facts import TurnFacts
 
 FORMULAS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -85,7 +86,7 @@ class CostBreakdown:
 
 @dataclass(frozen=True, slots=True)
 class TurnMetrics:
-    """One turn in Patter's terms. Texts are those of an interrupted turn too."""
+    """One turn in Patter's terms. Texts are those of an interrupted turn too, word for word; the repr masks phone numbers."""
 
     turn_index: int
     user_text: str
@@ -95,6 +96,10 @@ class TurnMetrics:
     tts_characters: int
     timestamp: float
     """When the turn began, in seconds since 1970 UTC; NaN when no instant of it was recorded."""
+
+    def __repr__(self) -> str:
+        shown = (f"{each.name}={_masked(getattr(self, each.name))!r}" for each in fields(self))
+        return f"TurnMetrics({', '.join(shown)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,10 @@ class CallMetrics:
     preemptive_hits: int = 0
     """Replies begun before the caller's turn was over and used; none are begun that early, so always 0."""
     preemptive_misses: int = 0
+
+
+def _masked(value: object) -> object:
+    return mask_text(value) if isinstance(value, str) else value
 
 
 def latency(facts: TurnFacts) -> LatencyBreakdown:

@@ -127,6 +127,30 @@ def test_work_that_was_done_and_not_metered_is_unknown_unless_it_is_free(
     assert found.unknown == expected[1]
 
 
+HALF = "no usage of 1 cancelled request to llm was reported by {}"
+CANCELLED = [
+    # resumed, reported, the provider, what is unknown
+    (1, 1, "acme", (HALF.format("acme"),)),
+    (2, 1, "acme", ("no usage of 2 cancelled requests to llm was reported by acme",)),
+    (1, 0, "acme", ("no usage of llm was reported by acme",)),
+    (1, 2, "acme", ()),
+    (0, 1, "acme", ()),
+    (1, 1, "local", ()),
+]
+
+
+@pytest.mark.parametrize(("resumed", "reported", "provider", "unknown"), CANCELLED)
+def test_a_request_that_was_cancelled_and_not_reported_is_not_hidden_by_one_that_was(
+    resumed: int, reported: int, provider: str, unknown: tuple[str, ...], call: Callable[..., CallFacts]
+) -> None:
+    meter = Meter()
+    usage = (meter.llm(1000, 0, 0),) * reported
+    facts = TurnFacts(1, "caller", 1, resumed=resumed, instants={"llm_requested_at": 2.0})
+    llm = turn_items(facts, usage, call(llm_provider=provider), meter.prices, stt_reported=True)[1]
+    assert llm.unknown == unknown
+    assert llm.usd == pytest.approx(math.nan if unknown else 0.003 * reported, nan_ok=True)
+
+
 def test_recognition_that_was_metered_elsewhere_in_the_call_costs_a_turn_nothing_more(
     call: Callable[..., CallFacts], turn: Callable[..., TurnFacts]
 ) -> None:

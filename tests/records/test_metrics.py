@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patter_nb.records.metrics import CORE, FORMULAS, LATENCIES, LatencyBreakdown, latency, percentile, statistics
+from patter_nb.records.readings import CallReading
 from patter_nb.turns.facts import INSTANTS, TurnFacts
 
 Turn = Callable[..., TurnFacts]
@@ -91,3 +92,13 @@ def test_statistics_leave_missing_values_out_and_count_the_rest() -> None:
     assert found["p50"].agent_response_ms is None
     assert math.isnan(found["avg"].llm_ms)
     assert found["avg"].missing["llm_ms"] == "no turn of the caller has it"
+
+
+def test_the_repr_masks_numbers_and_the_texts_stay_as_they_were_said(
+    turn: Callable[..., TurnFacts], read: Callable[..., CallReading]
+) -> None:
+    metrics = read(turn(1, caller_text="call (555) 765-4321", agent_text="at 10:30 on +15557654321")).metrics
+    assert metrics.turns[0].user_text == "call (555) 765-4321"
+    for shown in (repr(metrics), repr(metrics.turns[0])):
+        assert "user_text='call •••••4321', agent_text='at 10:30 on +1•••••4321'" in shown
+        assert "765" not in shown
