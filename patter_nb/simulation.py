@@ -22,7 +22,8 @@ from patter_nb.providers.base import Prewarms
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.session.boundary import guarded
-from patter_nb.session.session import CallSetup, Session
+from patter_nb.session.session import Session
+from patter_nb.session.setup import CallSetup
 from patter_nb.session.simulated_call import hold_simulated_call
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.sentences import Segmenter

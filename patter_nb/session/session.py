@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 
 from patter_nb.audio.convert import decode
 from patter_nb.audio.recording import Recording, StereoRecorder
-from patter_nb.audio.vad import VoiceDetector, VoiceModel
-from patter_nb.carriers.base import Connection, MediaCodec
+from patter_nb.audio.vad import VoiceDetector
 from patter_nb.clock import CallClock
-from patter_nb.live import Live
-from patter_nb.providers.base import CLOSING_SECONDS, CallContext, LLMStream, ToolSpec, TTSStream, choose_format
-from patter_nb.records.log import CallLog
+from patter_nb.providers.base import CLOSING_SECONDS, CallContext, LLMStream, TTSStream, choose_format
 from patter_nb.session.agent_speech import AgentSpeech
 from patter_nb.session.boundary import guard, guarded, naming
-from patter_nb.session.chains import AudioChain, AudioStage, TextChain, TextStage
+from patter_nb.session.chains import AudioChain, TextChain
 from patter_nb.session.inbound import Inbound
 from patter_nb.session.listening import LAST_WORDS_SECONDS, Listening
 from patter_nb.session.mailbox import Mailbox
@@ -33,9 +29,9 @@ from patter_nb.session.patience import opened
 from patter_nb.session.pipeline import Pipeline
 from patter_nb.session.playout import Heard, Playout
 from patter_nb.session.reception import Reception
+from patter_nb.session.setup import CallSetup
 from patter_nb.session.speech import Speech
-from patter_nb.session.tools import ToolHandler, run_tool
-from patter_nb.session.user_code import UserCode
+from patter_nb.session.tools import run_tool
 from patter_nb.session.watchdog import watch
 from patter_nb.turns.commands import (
     AdoptReply,
@@ -55,29 +51,6 @@ from patter_nb.turns.commands import (
 )
 from patter_nb.turns.engine import TurnEngine
 from patter_nb.turns.events import AudioHeard, CallAnswered, CallerHungUp, DtmfReceived, Event, InstantRecorded, UsageReported
-
-
-@dataclass(frozen=True, kw_only=True)
-class CallSetup:
-    """Everything one call is held with."""
-
-    call_id: str
-    live: Live
-    connection: Connection
-    codec: MediaCodec
-    log: CallLog
-    voice_model: VoiceModel
-    """The call's own voice activity model."""
-    record: bool = True
-    real_time: bool = True
-    """False on a virtual-time loop, where nothing can stall."""
-    turn_closed: Callable[[], None] = lambda: None
-    """Called when the row of a turn is in the log."""
-    user_code: UserCode = field(default_factory=UserCode)
-    tools: Mapping[str, tuple[ToolSpec, ToolHandler]] = field(default_factory=dict)
-    text_stages: Sequence[Callable[[], TextStage]] = ()
-    """Made anew for each answer of the model; between it and the voice."""
-    audio_in: Sequence[AudioStage] = ()
 
 
 class Session:
@@ -110,7 +83,7 @@ class Session:
             post=self._mailbox.put,
             stretch=self._caller_spoke,
             recorder=self._recorder,
-            chain=AudioChain(setup.audio_in, lambda error: self._event("audio_stage_failed", {"error": error})),
+            chain=AudioChain(setup.audio_in, self._stage_failed),
         )
         self._listening = Listening(
             self._agent,
@@ -235,6 +208,8 @@ class Session:
     def _make_pipeline(self, llm: LLMStream, tts: TTSStream) -> Pipeline:
         setup = self._setup
 
+        out = AudioChain(setup.audio_out, self._stage_failed)
+
         def speech(reply: int) -> Speech:
             return Speech(
                 reply,
@@ -243,6 +218,7 @@ class Session:
                 provider=self._agent.tts.provider,
                 made_as=self._made_as,
                 heard_as=setup.codec.audio,
+                chain=out,
                 playout=self._playout,
                 post=self._mailbox.put,
                 meter=self._meter,
@@ -326,6 +302,9 @@ class Session:
     def _line_over(self) -> None:
         self._inbound.end()
         self._mailbox.put(CallerHungUp())
+
+    def _stage_failed(self, error: str) -> None:
+        self._event("audio_stage_failed", {"error": error})
 
     def _line_failed(self, error: str) -> None:
         self._event("carrier_error", {"error": error})

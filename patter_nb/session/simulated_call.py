@@ -13,7 +13,8 @@ from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import FarEndReport, SimulatedCaller
 from patter_nb.clock import CallClock
 from patter_nb.errors import CarrierError
-from patter_nb.session.session import CallSetup, Session
+from patter_nb.session.session import Session
+from patter_nb.session.setup import CallSetup
 
 MATCH_SECONDS = 0.5
 """How far the two ends' ideas of one last word may lie apart to be the same word."""

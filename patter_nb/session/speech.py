@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 
-from patter_nb.audio.convert import Converter
+from patter_nb.audio.convert import Converter, decode, encode
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import Alignment, AudioChunk, TTSEvent, TTSStream, closing
 from patter_nb.session.boundary import guard
+from patter_nb.session.chains import AudioChain
 from patter_nb.session.patience import timely
 from patter_nb.session.playout import Playout
 from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, SegmentAligned, SegmentReady, SegmentSynthesized
@@ -34,6 +35,7 @@ class Speech:
         provider: str,
         made_as: AudioFormat,
         heard_as: AudioFormat,
+        chain: AudioChain,
         playout: Playout,
         post: Callable[[Event], None],
         meter: Callable[[Usage, int | None], None],
@@ -44,6 +46,7 @@ class Speech:
         self._tts = tts
         self._provider = provider
         self._formats = (made_as, heard_as)
+        self._chain = chain
         self._playout = playout
         self._post = post
         self._meter = meter
@@ -114,6 +117,8 @@ class Speech:
     def _play(self, segment: int, audio: bytes, *, last: bool) -> None:
         if self._cancelled:
             return
+        if self._chain and audio:
+            audio = encode(self._chain.run(decode(audio, self._formats[1])), self._formats[1])
         self._sizes[segment] = self._sizes.get(segment, 0) + len(audio)
         self._waiting.setdefault(segment, []).append((audio, last))
         while pieces := self._waiting.get(self._open):

@@ -20,12 +20,12 @@ from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import FarEndReport, SimulatedCaller
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.clock import CallClock, run_virtual
-from patter_nb.live import Line as AgentLine
-from patter_nb.live import Live
+from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
-from patter_nb.session.session import CallSetup, Session
+from patter_nb.session.session import Session
+from patter_nb.session.setup import CallSetup
 from patter_nb.turns.facts import TurnFacts
 
 CALL = "call_1"
@@ -134,7 +134,7 @@ def make_agent(**settings: Any) -> Agent:
 
 def facts(agent: Agent) -> CallFacts:
     return CallFacts(
-        call_id=CALL, agent=agent.name, revision=1, direction="test", speed="max", started_at=datetime.now(UTC),
+        call_id=CALL, agent=agent.name, revision=1, direction="test", speed="max", started_at=datetime(2020, 1, 1, tzinfo=UTC),
         stt_provider=agent.stt.provider, stt_model=agent.stt.model, llm_provider=agent.llm.provider, llm_model=agent.llm.model,
         tts_provider=agent.tts.provider, tts_model=agent.tts.model,
     )  # fmt: skip
@@ -155,7 +155,7 @@ async def _hold(
     near, far = connection_pair()
     tap = Tap(near)
     given = {"codec": TwilioMediaCodec(), "voice_model": EnergyModel(), "real_time": False, **setup}
-    line = AgentLine(agent.name)
+    line = RevisionLine(agent.name)
     live = Live(line.stage(agent)[0])
     session = Session(CallSetup(call_id=CALL, live=live, connection=tap, log=log, **given))
     caller = SimulatedCaller(

@@ -247,7 +247,7 @@ TOOL_CASES = [
     ("slow", "{}", None, "slow took longer than 10 s."),
     ("cancelled", "{}", None, "cancelled was cancelled."),
     ("circular", "{}", None, "What circular returned cannot be told to the model: _as_json raised ValueError: Circular"),
-    ("weather", "[" * 20_000, None, "The arguments of weather are not JSON"),
+    ("weather", "[" * 2_000, None, "The arguments of weather are not JSON"),
 ]
 
 

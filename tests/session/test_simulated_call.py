@@ -25,7 +25,8 @@ from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
-from patter_nb.session.session import CallSetup, Session
+from patter_nb.session.session import Session
+from patter_nb.session.setup import CallSetup
 from patter_nb.session.simulated_call import hold_simulated_call
 
 LONG = "Dinner is served from six to ten, and the kitchen closes at half past nine on every Sunday of the year."

@@ -284,3 +284,27 @@ def test_a_voice_that_hangs_when_it_is_closed_does_not_keep_the_call(hold: Hold)
     held = hold(["One?"], tts=Voice(lambda *_: stubborn()), first_message="", max_duration_seconds=4.0)
     assert held.error is None
     assert held.tasks_left == []
+
+
+def test_what_the_agent_says_passes_the_outbound_stages_before_it_is_heard(hold: Hold) -> None:
+    seen: list[int] = []
+
+    def quieter(samples: Any) -> Any:
+        seen.append(len(samples))
+        return (samples // 4).astype(np.int16)
+
+    plain, staged = hold(["One?"]), hold(["One?"], audio_out=[quieter])
+    assert sum(seen) == pytest.approx(8000 * sum(len(turn.agent_text) for turn in staged.turns) * 0.06, rel=0.02)
+    ratio = np.abs(plain.report.heard).max() / np.abs(staged.report.heard).max()
+    assert ratio == pytest.approx(4.0, rel=0.1)
+    assert [turn.heard_text for turn in staged.turns] == [turn.heard_text for turn in plain.turns]
+
+
+def test_an_outbound_stage_that_raises_is_left_out_and_the_call_goes_on(hold: Hold) -> None:
+    def broken(samples: Any) -> Any:
+        raise ZeroDivisionError("division by zero")
+
+    held = hold(["One?"], audio_out=[broken])
+    (failure,) = held.events("audio_stage_failed")
+    assert failure["error"].endswith("ZeroDivisionError: division by zero")
+    assert held.turn(1).heard_text == "First answer."

@@ -1,0 +1,41 @@
+"""Everything one call is held with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from patter_nb.audio.vad import VoiceModel
+from patter_nb.carriers.base import Connection, MediaCodec
+from patter_nb.live import Live
+from patter_nb.providers.base import ToolSpec
+from patter_nb.records.log import CallLog
+from patter_nb.session.chains import AudioStage, TextStage
+from patter_nb.session.tools import ToolHandler
+from patter_nb.session.user_code import UserCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSetup:
+    """Everything one call is held with."""
+
+    call_id: str
+    live: Live
+    connection: Connection
+    codec: MediaCodec
+    log: CallLog
+    voice_model: VoiceModel
+    """The call's own voice activity model."""
+    record: bool = True
+    real_time: bool = True
+    """False on a virtual-time loop, where nothing can stall."""
+    turn_closed: Callable[[], None] = lambda: None
+    """Called when the row of a turn is in the log."""
+    user_code: UserCode = field(default_factory=UserCode)
+    tools: Mapping[str, tuple[ToolSpec, ToolHandler]] = field(default_factory=dict)
+    text_stages: Sequence[Callable[[], TextStage]] = ()
+    """Made anew for each answer of the model; between it and the voice."""
+    audio_in: Sequence[AudioStage] = ()
+    """See the caller's samples, at 8 kHz, before anything else does."""
+    audio_out: Sequence[AudioStage] = ()
+    """See the agent's samples, at the carrier's rate, before they are queued for the ear."""
