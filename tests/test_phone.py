@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import math
@@ -644,3 +645,38 @@ def test_noise_on_the_line_is_drawn_with_its_seed(phone: Patter) -> None:
     assert first.any()
     assert (first == again).all()
     assert (first != other).any()
+
+
+# Keys.
+
+SAID = "401 for https://x/?api_key=sk-live-123 Authorization: Bearer abc"
+
+
+class Refused:
+    """A model out of a notebook cell whose server refuses the key, and says so with the key."""
+
+    provider, model, price, virtual_time = "acme", "m", None, True
+
+    def ready(self) -> None: ...
+
+    @contextlib.asynccontextmanager
+    async def open(self, call: Any) -> Any:
+        yield self
+
+    async def reply(self, messages: Any, tools: Any) -> Any:
+        raise OSError(SAID)
+        yield
+
+
+def test_a_key_that_stands_in_a_providers_error_is_shown_and_stored_nowhere(stored: Patter, tmp_path: Path) -> None:
+    call = hold(stored, llm=Refused())
+    assert "api_key=••• Authorization: Bearer •••" in call.turns["error"].iloc[1]
+    assert stored.flush()
+    shown = [call.turns.to_string(), str(call.events["data"].tolist()), str(call._repr_mimebundle_()), repr(call)]
+    shown += [stored.store.turns().to_string(), str(stored.store.events()["data"].tolist())]
+    with sqlite3.connect(tmp_path / "calls.sqlite3") as database:
+        shown.append("\n".join(database.iterdump()))
+    database.close()
+    for text in shown:
+        assert "sk-live" not in text
+        assert "Bearer abc" not in text

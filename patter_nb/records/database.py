@@ -23,7 +23,7 @@ DIRECTORY = ".patter_nb"
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another process's transaction."""
 
-_NO_TEXTS = ("call_id", "recording_path")
+_NO_TEXTS = ("call_id", "phone_id", "recording_path")
 """Columns that name something which must be found again, and hold no number."""
 
 Read = Callable[[str, str], list[dict[str, Any]]]

@@ -1,64 +1,119 @@
-"""What is lost when a process is killed in mid-call: `python tests/bench/killed.py [times]`. Figures only.
+"""What is lost when the process of a call is killed in mid-call: `python tests/bench/killed.py [times]`. Figures only.
 
-The child closes a turn every 200 ms with an event every 20 ms, tells of each turn once it was handed over, and is killed at a
-seeded moment. "lost" are turns it told of that the store does not have.
+The child holds a test call at real speed with scripted providers that answer fast, a turn in about two seconds, tells of each
+turn as soon as its table has it, and is killed at a seeded moment of the call. "lost" are turns it told of that the store does
+not have.
 """
 
 from __future__ import annotations
 
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from patter_nb.records.store import Store
 
 CHILD = """
-import sys, time
-from datetime import UTC, datetime
-from patter_nb.records.facts import CallFacts
-from patter_nb.records.log import CallLog
-from patter_nb.records.store import Store
-from patter_nb.turns.facts import TurnFacts
+import asyncio, sys
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
-log = CallLog(Store(sys.argv[1]))
-log.begin(CallFacts(call_id="call_1", agent="a", revision=1, direction="test", started_at=datetime.now(UTC)))
-for number in range(1000):
-    for part in range(10):
-        log.event("call_1", number + part / 10, "note", {"turn": number})
-        time.sleep(0.02)
-    log.turn("call_1", TurnFacts(number, "caller", number, caller_text="x" * 200))
-    print(number, flush=True)
+TURNS = 12
+
+async def main():
+    phone = Patter(store=sys.argv[1], show=False)
+    parts = dict(
+        stt=ScriptedSTT([f"Line {n}." for n in range(TURNS)]),
+        llm=ScriptedLLM([f"Answer {n}." for n in range(TURNS)], first_token_seconds=0.05),
+        tts=ScriptedTTS(first_byte_seconds=0.05),
+    )
+    call = phone.test(phone.agent("A test.", first_message="Hi!", **parts), caller=["Yes?"] * TURNS, speed="real")
+    told = 0
+    while call.state == "running":
+        closed = len(call.turns)
+        for number in range(told, closed):
+            print(f"turn {number}", flush=True)
+        if call.duration_seconds and not told:
+            print("on", flush=True)
+        told = closed
+        await asyncio.sleep(0.002)
+    print("over", flush=True)
+
+asyncio.run(main())
 """
 
 
-def kill_once(path: Path, seconds: float) -> tuple[int, int, int]:
-    """Turns told of, turns in the store, events in the store, of a child that lived so long after its first turn."""
+@dataclass(frozen=True)
+class Killed:
+    """What was there when the process was gone."""
+
+    told: int
+    """Turns that were closed, as the call told."""
+    stored: int
+    closed: int
+    """Events that say so."""
+    events: int
+    in_mid_call: bool
+    ends: list[str | None]
+    recordings: int
+    whole: bool
+    """Whether SQLite finds the file in order."""
+
+
+def kill_once(path: Path, seconds: float) -> Killed:
+    """Kill a call so long after its first turn was told of."""
     with subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        child.stdout.readline()
+        lines = []
+        while not any(line.startswith("turn") for line in lines):
+            lines.append(child.stdout.readline())
         time.sleep(seconds)
         child.send_signal(signal.SIGKILL)
-        told = 1 + len(child.stdout.read().splitlines())
+        lines += child.stdout.read().splitlines()
+    told = [line for line in lines if line.startswith("turn")]
     store = Store(path)
-    turns, events = len(store.turns()), len(store.events())
+    turns, events, calls = store.turns(), store.events(), store.calls()
     store.close()
-    return told, turns, events
+    with closing(sqlite3.connect(path)) as database:
+        whole = database.execute("pragma integrity_check").fetchone() == ("ok",)
+    return Killed(
+        told=len(told),
+        stored=len(turns),
+        closed=int((events["kind"] == "turn_closed").sum()),
+        events=len(events),
+        in_mid_call="over" not in lines,
+        ends=[str(end) if isinstance(end, str) else None for end in calls["end_reason"]],
+        recordings=len(list(path.parent.glob("recordings/*.wav"))),
+        whole=whole,
+    )
 
 
 def main() -> None:
     times = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     draw = random.Random(12)
-    lost = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(times):
-            told, turns, events = kill_once(Path(folder) / f"{number}.sqlite3", draw.uniform(0.2, 2.0))
-            lost += max(0, told - turns)
-            print(f"kill {number}: {told} turns told of, {turns} stored, {events - 11 * turns} events of the open turn stored")
-    print(f"{times} kills, {lost} closed turns lost")
+    lost = mid = recordings = 0
+    for number in range(times):
+        seconds = draw.uniform(0.0, 12.0)
+        with tempfile.TemporaryDirectory() as folder:
+            found = kill_once(Path(folder) / "calls.sqlite3", seconds)
+        lost += max(0, found.told - found.stored)
+        mid += found.in_mid_call
+        recordings += found.recordings
+        open_turn = "no end" if found.ends == [None] else f"ends {found.ends}"
+        print(
+            f"kill {number}, {seconds:.1f} s after the first turn: {found.told} turns told of, {found.stored} stored with "
+            f"{found.closed} closing events, {found.events} events in all; the call has {open_turn}; "
+            f"{found.recordings} recordings; file {'whole' if found.whole else 'TORN'}",
+            flush=True,
+        )
+    print(f"{times} kills, {mid} in mid-call: {lost} closed turns lost, {mid - recordings} recordings lost")
 
 
 if __name__ == "__main__":
