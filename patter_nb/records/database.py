@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patter_nb.errors import ConfigError
+from patter_nb.errors import ConfigError, scrub
 from patter_nb.records.masking import hash_number, mask_data, mask_number
 from patter_nb.records.schema import SCHEMA_VERSION, schema
 from patter_nb.records.writer import Job, Rejected, Unavailable, Write
@@ -198,9 +198,9 @@ def checked_url(text: str) -> URL:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong as the database says it, without statement and parameters."""
+    """What went wrong as the database says it, without statement, parameters and password."""
     told = str(getattr(error, "orig", None) or error).strip()
-    return told.splitlines()[0].rstrip(".") if told else type(error).__name__
+    return scrub(told.splitlines()[0]).rstrip(".") if told else type(error).__name__
 
 
 def _make_engine(url: URL | None, path: Path | None) -> Engine:
