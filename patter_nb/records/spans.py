@@ -5,6 +5,8 @@ and an end of its own, recorded by whoever owned it, and none begins by assignme
 is `unexplained_ms`: it is measured, not made to be nothing.
 
 Where spans overlap, the time counts for the one that stands first in `SPANS`, and what lies outside of the gap counts for none.
+The silence granted passes by the clock whether the loop of the call runs or not, so endpointing stands before the stall: within
+it nobody waited longer. Every other stage is worked on, sent or noticed by that loop, so a stall takes its time from all of them.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ class SpanKind:
     owner: str
     """The setting or the part that this time belongs to."""
     doc: str
+    rare: bool = False
+    """Most turns go without it: where neither instant was recorded it took 0 ms, which is known."""
 
     @property
     def column(self) -> str:
@@ -42,9 +46,13 @@ class SpanKind:
 SPANS: tuple[SpanKind, ...] = tuple(
     SpanKind(*kind)
     for kind in (
-        ("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
         ("endpointing", "endpointing", "speech_ended_at", "endpointed_at", "hangover_ms", "the silence granted to the caller"),
+        ("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
         ("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
+        (
+            "failed_reply", "failed reply", "failed_reply_ordered_at", "failed_reply_ended_at", "llm or tts",
+            "a reply that failed before any of it was heard", True,
+        ),
         ("hooks", "hooks", "hooks_started_at", "hooks_ended_at", "hooks", "the text stages before the model"),
         (
             "llm_first_token", "LLM first token", "llm_requested_at", "llm_first_token_at", "llm",
@@ -141,6 +149,8 @@ def _stalled(stalls: Sequence[Stall] | None) -> list[Interval] | str:
 def _measured(kind: SpanKind, instants: Mapping[str, float]) -> list[Interval] | str:
     """The span as it was recorded, or the reason why there is none."""
     missing = [name for name in (kind.start, kind.end) if name not in instants]
+    if len(missing) == 2 and kind.rare:
+        return []
     if missing:
         return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
     start, end = instants[kind.start], instants[kind.end]

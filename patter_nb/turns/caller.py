@@ -60,6 +60,12 @@ class Caller:
             if "vad_stopped_at" not in turn.instants:
                 turn.instants["speech_ended_at"] = event.at
 
+    def line_closed(self, now: float) -> None:
+        """The caller hung up: a voice that goes on ends with the line, and its words are asked for."""
+        if self._ear.voice is not None:
+            self.fall_silent(self._ear.voice, self._ear.voice.last, now)
+            self._floor.commands.append(FinalizeTranscript())
+
     def heed_voice(self, now: float) -> bool:
         """The rule of the voice over the agent; True when the floor changed hands."""
         voice, turn = self._ear.voice, self._floor.speaking
@@ -157,7 +163,9 @@ class Caller:
 
     def _holder(self, at: float) -> tuple[Turn, Part]:
         """To whom a sound at `at` belongs of which nothing else is known; it opens a turn when nobody has the floor."""
-        voice, speaking = self._ear.voice, self._floor.speaking
+        voice, speaking, awaited = self._ear.voice, self._floor.speaking, self._ear.awaited
+        if self._floor.hung_up and awaited is not None:
+            return awaited.turn, awaited.part
         if voice is not None and voice.turn is not None:
             return voice.turn, "caller"
         if speaking is not None and speaking.can_go_on:

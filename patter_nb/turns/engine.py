@@ -32,8 +32,10 @@ whose row is already written goes to the turn that is open, or opens the next.
 **Replies** have numbers that are never used twice. What carries the number of a reply that is not live is dropped at
 the door, except that what it consumed is paid for, a tool that finished has finished, and the carrier was told to
 clear when it was told. A reply is complete when it is generated and all its audio was heard, as the carrier's marks
-prove. An answer that fails unheard is replaced by the fallback line in the same turn; a reply that fails while it is
-heard plays out what there is; an empty one just fails. After `max_failures` failures without a success between them
+prove. An answer that fails unheard is replaced by the fallback line in the same turn, whose row says from when to when
+the caller waited for it; a reply that fails while it is heard plays out what there is; an empty one just fails. So
+does one whose model brings nothing for `reply_timeout_seconds` after it was asked, or neither a segment nor a tool
+call for as long again after its first token. After `max_failures` failures without a success between them
 the agent says goodbye.
 
 **Providers** may decide instead: one that ends turns by itself replaces the silence granted, and one that begins
@@ -48,7 +50,11 @@ injected, also only when the caller is. `interrupt` cuts the agent off; an answe
 afterwards.
 
 **The end.** A limit cuts the agent off for a goodbye; a hang-up waits until what is being said was heard. A goodbye
-is bounded by `goodbye_seconds`. `EndCall` is the last command: after it nothing is noted and no timer runs.
+is bounded by `goodbye_seconds`. When the caller hangs up, the agent stops at once and nothing more is ordered; but a
+final that was asked for (for a voice that went on it is asked for then) is waited for `last_words_seconds`: its words
+stand where they belong, in the turn of the caller or as overlap. Until it is in, or the recogniser has failed, or the
+time is over, only words and late facts are noted, and no sound is reported to hold none. `EndCall` is the last
+command: after it nothing is noted and no timer runs.
 
 **Rows.** A turn is closed by `Floor.close` alone. Its row follows at once, or when the words of an overlap and the
 instant of a clear are in: at the latest `final_timeout_seconds` later, before the next answer to the caller, and
@@ -86,6 +92,9 @@ _OF_REPLY: dict[type, Callable[[Reply, Any, float], None]] = {
     e.ToolReturned: Reply.tool_returned,
 }
 """The events that carry a reply's number: the live reply is told, and nobody else."""
+
+_AFTER_HANG_UP = (e.FinalReceived, e.TranscriptionFailed, e.ProviderTurnEnded, e.UsageReported)
+"""What is still noted of a caller who hung up, beside late facts of replies."""
 
 
 class TurnEngine:
@@ -133,6 +142,8 @@ class TurnEngine:
             return []
         of_reply = _OF_REPLY.get(type(event))
         if of_reply is None:
+            if self._floor.hung_up and not isinstance(event, _AFTER_HANG_UP):
+                return []
             self._of_call[type(event)](event, now)
         else:
             self._tell_reply(of_reply, event, now)
@@ -143,6 +154,8 @@ class TurnEngine:
         floor = self._floor
         if self.ended or floor.answered_at is None:
             return None
+        if floor.hung_up and floor.leaving is not None:
+            return floor.leaving[1]
         policy, turn = floor.policy, floor.listening
         timers = [
             floor.answered_at + policy.max_duration_seconds if floor.leaving is None else floor.leaving[1],
@@ -217,7 +230,8 @@ class TurnEngine:
 
     def _caller_hung_up(self, _event: e.CallerHungUp, now: float) -> None:
         self._orders.drop()
-        self._floor.end("caller hung up", now)
+        self._caller.line_closed(now)
+        self._floor.hang_up(now)
 
     def _provider_reply_started(self, event: e.ProviderReplyStarted, now: float) -> None:
         floor = self._floor
@@ -238,7 +252,8 @@ class TurnEngine:
             return False
         self._orders.drop()
         reason, cut_at = floor.leaving
-        if floor.speaking is None or now >= cut_at:
+        silent = floor.ear.awaited is None if floor.hung_up else floor.speaking is None
+        if silent or now >= cut_at:
             floor.end(reason, now)
         return self.ended
 
@@ -284,7 +299,9 @@ class TurnEngine:
 
     def _answer_caller(self, now: float) -> bool:
         floor, turn = self._floor, self._floor.listening
-        if turn is None or not turn.endpoint.is_reached(now) or floor.speaking is not None or now < self._answer_due_at(turn):
+        if turn is None or floor.hung_up or not turn.endpoint.is_reached(now):
+            return False
+        if floor.speaking is not None or now < self._answer_due_at(turn):
             return False
         policy = floor.policy
         if policy.begins_replies == "provider" and turn.words:

@@ -27,6 +27,9 @@ from patter_nb.turns.reply import Reply
 from patter_nb.turns.rows import Rows
 from patter_nb.turns.turn import UNNUMBERED, Turn
 
+FAILED_REPLY = ("failed_reply_ordered_at", "failed_reply_ended_at")
+"""The instants between which a reply was waited for that failed."""
+
 
 class Floor:
     """The state of one conversation. Its methods are the transitions; each leaves the commands that perform it in `commands`."""
@@ -41,6 +44,8 @@ class Floor:
         """The turn whose last reply is live."""
         self.leaving: tuple[str, float] | None = None
         """Why the call is about to end, and when the line is cut at the latest."""
+        self.hung_up = False
+        """The caller is gone: nothing is said any more, and only their last words are waited for."""
         self.answered_at: float | None = None
         self.ended = False
         self.failures = 0
@@ -114,10 +119,10 @@ class Floor:
 
     def _begin(self, turn: Turn, kind: ReplyKind, now: float) -> Reply:
         self._replies += 1
-        reply = Reply(self._replies, kind, asked_at=now)
+        reply = Reply(self._replies, kind, begun_at=now)
         turn.replies.append(reply)
         if turn.endpoint.reached_at is not None:
-            turn.instants["endpointed_at"] = turn.endpoint.reached_at
+            turn.instants["endpointed_at"] = turn.silence_passed_at(now)
         self.number(turn)
         self.rows.register(turn, reply)
         self.history.place(turn)
@@ -147,6 +152,9 @@ class Floor:
         """The caller goes on before anything of the reply was heard."""
         self.put_back(turn)
         turn.resumed += 1
+        for name in FAILED_REPLY:
+            # The wait of the caller begins anew, so what failed before is no part of it.
+            turn.instants.pop(name, None)
         self.record("resumed", turn=turn.number, reply=turn.reply.number)
         self.hand_to_voice()
 
@@ -177,8 +185,11 @@ class Floor:
 
     def replace(self, turn: Turn, now: float) -> None:
         """A reply of which nothing was heard failed: say the fallback line instead, in the same turn."""
-        self.stop(turn.reply)
+        failed = turn.reply
+        self.stop(failed)
         self.order(turn, "fallback", now, self.policy.fallback)
+        for name, at in zip(FAILED_REPLY, (failed.begun_at, now), strict=True):
+            turn.instants.setdefault(name, at)
 
     def withdraw(self, turn: Turn, now: float) -> None:
         """A reply of which nothing was heard failed, and nothing takes its place."""
@@ -266,14 +277,27 @@ class Floor:
         if text:
             self.order(self.open("goodbye"), "goodbye", now, text)
 
+    def hang_up(self, now: float) -> None:
+        """The caller is gone: the agent stops at once. Their turn stays open for their last words."""
+        self.hung_up = True
+        self.leaving = "caller hung up", now + self.policy.last_words_seconds
+        self._stop_speaking(now)
+
+    def _stop_speaking(self, now: float) -> None:
+        if self.speaking is None:
+            return
+        reply = self.speaking.reply
+        if self.hung_up and self.ear.awaited is not None:
+            # The line may stay open until the words are in.
+            self.stop(reply)
+        elif not reply.complete:
+            self.commands.append(CancelReply(reply.number, reply.heard_seconds))
+        self.close(self.speaking, now)
+
     def end(self, reason: str, now: float) -> None:
         """Close what is open and hang up."""
         self.leaving = reason, now
-        if self.speaking is not None:
-            reply = self.speaking.reply
-            if not reply.complete:
-                self.commands.append(CancelReply(reply.number, reply.heard_seconds))
-            self.close(self.speaking, now)
+        self._stop_speaking(now)
         if self.listening is not None:
             self.close(self.listening, now)
         self.write_rows(now, force=True)

@@ -45,7 +45,7 @@ class Late:
         turn, reply = found
         if isinstance(event, ToolReturned):
             self._tool_returned(turn, reply, event, now)
-        elif isinstance(event, InstantRecorded) and event.name == "cleared_at" and turn.interrupted:
+        elif isinstance(event, InstantRecorded) and event.name == "cleared_at" and turn.interrupted and reply is turn.reply:
             self._cleared(turn, event)
 
     def _cleared(self, turn: Turn, event: InstantRecorded) -> None:

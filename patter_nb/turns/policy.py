@@ -19,7 +19,10 @@ class TurnPolicy:
     resume_seconds: float = 0.1
     """Caller speech, before any audio of the reply has played, that takes the turn back."""
     reply_timeout_seconds: float = 15.0
-    """How long an ordered reply may bring neither a segment nor a tool call before it counts as failed."""
+    """How long a model may bring nothing before its reply counts as failed. Its first token renews the wait, once each time it is
+    asked; its first segment or tool call ends it."""
+    last_words_seconds: float = 1.0
+    """How long after the caller hung up a final transcript that was asked for is still waited for."""
     max_duration_seconds: float = 600.0
     """Length of the call after which the agent says goodbye and hangs up."""
     goodbye_seconds: float = 10.0

@@ -65,18 +65,22 @@ class Reply:
 
     number: int
     kind: ReplyKind
-    asked_at: float
-    """When the model was last asked: at the order, and again after each round of tools."""
+    begun_at: float
+    """When it was ordered, or a provider began it."""
     adopted: bool = False
     """A speech-to-speech provider began it by itself."""
     revision: int | None = None
     segments: dict[int, Segment] = field(default_factory=dict)
     tools: list[Tool] = field(default_factory=list)
     instants: dict[str, float] = field(default_factory=dict)
+    waits_since: float = field(init=False)
+    """Since when the model has brought nothing: since it was asked, at the order or after a round of tools, or its first token."""
+    token_came: bool = False
+    """Whether a token has come since it was asked."""
     round: int = 0
     generated: bool = False
     progressed: bool = False
-    """Whether the model has brought anything since it was asked."""
+    """Whether the model has brought a segment or a tool call since it was asked."""
     filled: bool = False
     failure: ReplyFailed | None = None
     """A failure the engine has not faced yet."""
@@ -87,13 +91,18 @@ class Reply:
     """When its first audio began to play; None while none of it was heard."""
     heard_until: float | None = None
 
+    def __post_init__(self) -> None:
+        self.waits_since = self.begun_at
+
     # What is reported of it, each by the event of that name.
 
     def started(self, event: ReplyStarted, _now: float) -> None:
         self.revision = event.revision
 
-    def instant_recorded(self, event: InstantRecorded, _now: float) -> None:
+    def instant_recorded(self, event: InstantRecorded, now: float) -> None:
         self.instants.setdefault(known_instant(event.name), event.at)
+        if event.name == "llm_first_token_at" and not self.token_came:
+            self.token_came, self.waits_since = True, now
 
     def segment_ready(self, event: SegmentReady, _now: float) -> None:
         self.progressed = True
@@ -142,8 +151,8 @@ class Reply:
     def next_round(self, now: float) -> None:
         """The tools have returned and the model is asked again."""
         self.round += 1
-        self.generated = self.progressed = False
-        self.asked_at = now
+        self.generated = self.progressed = self.token_came = False
+        self.waits_since = now
 
     def give_up(self, failure: ReplyFailed) -> None:
         """Nothing is added to it: what was synthesised plays out, and the segment that failed as far as it was made."""
@@ -171,9 +180,11 @@ class Reply:
 
     def overdue(self, timeout_seconds: float, now: float) -> ReplyFailed | None:
         """The failure it amounts to that the model has brought nothing for so long; None while that is not so."""
-        if self.progressed or now < self.asked_at + timeout_seconds:
+        if self.progressed or now < self.waits_since + timeout_seconds:
             return None
-        return ReplyFailed(self.number, "llm", f"the model did not answer within {timeout_seconds:g} s")
+        failing = "brought no sentence" if self.token_came else "did not answer"
+        since = " of its first token" if self.token_came else ""
+        return ReplyFailed(self.number, "llm", f"the model {failing} within {timeout_seconds:g} s{since}")
 
     @property
     def is_heard(self) -> bool:
@@ -216,7 +227,7 @@ class Reply:
     def next_timer(self, reply_timeout_seconds: float, filler_seconds: float) -> float | None:
         """When it will be overdue, or its filler line is due."""
         if not self.progressed:
-            return self.asked_at + reply_timeout_seconds
+            return self.waits_since + reply_timeout_seconds
         tool = self.filler()
         return None if tool is None else tool.called_at + filler_seconds
 

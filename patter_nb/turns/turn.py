@@ -64,6 +64,11 @@ class Turn:
         """Whether it was closed as such a sound; words may come for it all the same."""
         return self.blank and self.silent_from is not None
 
+    def silence_passed_at(self, now: float) -> float:
+        """When the silence granted had passed, however late that was acted upon; not before it was known to be one."""
+        deadline = now if self.endpoint.deadline is None else self.endpoint.deadline
+        return max(deadline, self.instants.get("vad_stopped_at", deadline))
+
     def stretches(self) -> Iterator[tuple[float, Part | None]]:
         """From which instants on the caller's words stand in which part of it; None: in it no more."""
         if self.onset is not None:

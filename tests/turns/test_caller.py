@@ -60,13 +60,13 @@ def test_both_waits_are_recorded_by_themselves(talk):
     }
 
 
-def test_the_endpoint_is_when_the_engine_acted_on_it(talk):
+def test_the_endpoint_is_when_the_silence_had_passed_however_late_that_is_acted_upon(talk):
     call = talk()
     call.voice(1.0, 2.0)
     call.log += [(2.4, command) for command in call.engine.receive(FinalReceived("hello"), 2.4)]
     assert call.replies == [asked(1, 1, "hello")]
     call.tell(2.5, CallerHungUp())
-    assert (call.rows[0].instants["endpointed_at"], call.rows[0].instants["reply_ordered_at"]) == (2.4, 2.4)
+    assert (call.rows[0].instants["endpointed_at"], call.rows[0].instants["reply_ordered_at"]) == (2.32, 2.4)
 
 
 def test_speech_before_the_deadline_goes_on_with_the_same_turn(talk):

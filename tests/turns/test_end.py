@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from patter_nb.turns.commands import (
     CancelReply,
     ClearAudio,
@@ -13,16 +15,22 @@ from patter_nb.turns.commands import (
 )
 from patter_nb.turns.engine import TurnEngine
 from patter_nb.turns.events import (
+    AudioHeard,
     CallAnswered,
     CallerHungUp,
+    DtmfRequested,
+    FinalReceived,
     HangUpRequested,
     InstantRecorded,
     LimitReached,
     ProviderReplyStarted,
+    ProviderTurnEnded,
     ReplyFailed,
+    SayRequested,
     SpeechContinued,
     SpeechStarted,
     SpeechStopped,
+    TranscriptionFailed,
 )
 from patter_nb.turns.policy import TurnPolicy
 
@@ -54,19 +62,88 @@ def test_after_the_end_nothing_is_noted_and_no_timer_runs(talk):
 
 def test_a_turn_that_was_not_answered_yet_gets_its_row(talk):
     call = talk()
-    call.tell(1.0, SpeechStarted(1.0))
+    call.voice(1.0, 1.5)
     call.final(1.8, "when is")
-    call.tell(1.9, CallerHungUp())
+    assert call.tell(1.81, CallerHungUp())[-1] == EndCall("caller hung up")
     (row,) = call.rows
     assert (row.turn, row.reply, row.caller_text, row.agent_text) == (1, 0, "when is", "")
 
 
-def test_a_sound_at_the_end_is_reported(talk):
+def test_the_last_words_before_a_hang_up_are_waited_for(talk):
     call = talk()
+    call.voice(1.0, 2.0)
+    assert call.tell(2.25, CallerHungUp(), CallerHungUp()) == []
+    assert (call.engine.state, call.engine.next_timer()) == ("leaving", 3.25)
+    assert call.tell(2.4, SayRequested("Wait!"), SpeechStarted(2.3), DtmfRequested("1"), LimitReached("money")) == []
+    commands = call.final(2.9, "goodbye then")
+    assert [type(command) for command in commands] == [RecordTurn, EndCall]
+    (row,) = call.rows
+    assert (row.kind, row.reply, row.caller_text, row.instants["stt_final_at"]) == ("caller", 0, "goodbye then", 2.9)
+    assert call.events("no_words") == []
+    assert call.conversation() == [("user", "goodbye then")]
+
+
+def test_the_words_of_a_voice_that_goes_on_at_the_hang_up_are_asked_for(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0), SpeechContinued(1.8))
+    assert call.tell(1.9, CallerHungUp()) == [FinalizeTranscript()]
+    call.final(2.0, "never mind")
+    (row,) = call.rows
+    assert (row.caller_text, row.instants["speech_ended_at"]) == ("never mind", 1.8)
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(1.0, 2.9), (0.4, 2.3)])
+def test_last_words_are_waited_for_no_longer_than_the_policy_says(talk, seconds, ends):
+    call = talk(last_words_seconds=seconds, final_timeout_seconds=0.1)
     call.tell(1.0, SpeechStarted(1.0))
     call.tell(1.9, CallerHungUp())
+    assert call.wait(ends - 0.01) == []
+    assert call.wait(ends + 0.01)[-1] == EndCall("caller hung up")
     assert call.rows == []
-    assert call.events("no_words") == [{"started_at": 1.0, "ended_at": None}]
+    assert call.events("no_words") == [{"started_at": 1.0, "ended_at": 1.0}]
+
+
+@pytest.mark.parametrize("event", [FinalReceived(""), TranscriptionFailed("down")])
+def test_when_no_last_words_come_the_call_ends_at_once(talk, event):
+    call = talk()
+    call.voice(1.0, 2.0)
+    call.tell(2.25, CallerHungUp())
+    assert call.tell(2.3, event)[-1] == EndCall("caller hung up")
+
+
+def test_a_hang_up_silences_the_agent_while_last_words_are_waited_for(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.made(2.5, 1, "Dinner is at six.")
+    call.heard(3.2, 1, 0.6)
+    call.voice(3.3, 3.5)
+    call.tell(3.72, AudioHeard(1, 0, 1.0, 3.72))
+    assert call.tell(3.75, CallerHungUp()) == [CancelReply(1, 1.0), ClearAudio()]
+    assert call.final(4.0, "mhm")[-1] == EndCall("caller hung up")
+    (row,) = call.rows
+    assert (row.caller_text, row.overlap_text, row.heard_text) == ("when", "mhm", "Dinner")
+
+
+def test_last_words_of_a_turn_whose_answer_was_not_heard_belong_to_it(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.5, SpeechStarted(2.48))
+    assert call.tell(2.52, CallerHungUp()) == [FinalizeTranscript(), CancelReply(1, 0.0)]
+    call.final(2.8, "is dinner")
+    (row,) = call.rows
+    assert (row.caller_text, row.reply, row.heard_text) == ("when is dinner", 1, "")
+
+
+def test_last_words_told_with_the_end_of_a_turn_stand_where_they_were_spoken(talk):
+    call = talk(ends_turns="provider", barge_in_seconds=None)
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.4, ProviderTurnEnded(2.0, "is dinner"))
+    call.made(2.5, 1, "At six.")
+    call.heard(3.6, 1, 1.0)
+    call.tell(3.7, SpeechStarted(3.6))
+    call.tell(3.75, CallerHungUp())
+    assert call.tell(3.9, ProviderTurnEnded(3.7, "bye"))[-1] == EndCall("caller hung up")
+    assert [(row.caller_text, row.overlap_text) for row in call.rows] == [("when is dinner", "bye")]
 
 
 def test_words_spoken_over_the_agent_when_the_line_breaks_are_overlap(talk):
@@ -75,8 +152,9 @@ def test_words_spoken_over_the_agent_when_the_line_breaks_are_overlap(talk):
     call.made(2.5, 1, "Dinner is at six.")
     call.heard(3.6, 1, 1.0)
     call.tell(3.7, SpeechStarted(3.6))
-    call.final(3.9, "bye then")
+    call.final(3.9, "bye")
     call.tell(4.0, CallerHungUp())
+    call.final(4.1, "then")
     assert call.rows[0].overlap_text == "bye then"
     assert len(call.rows) == 1
 

@@ -12,6 +12,7 @@ from patter_nb.turns.commands import (
     StartReply,
 )
 from patter_nb.turns.events import (
+    InstantRecorded,
     ReplyFailed,
     ReplyGenerated,
     SegmentReady,
@@ -132,6 +133,55 @@ def test_a_model_that_does_not_answer_has_failed(talk):
     call.wait(17.33)
     assert call.replies[1].kind == "fallback"
     assert call.events("reply_failed")[0]["error"] == "the model did not answer within 15 s"
+
+
+def test_a_token_renews_the_patience_with_a_model_once(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(12.0, InstantRecorded(1, "llm_first_token_at", 12.0))
+    call.tell(20.0, InstantRecorded(1, "llm_first_token_at", 20.0))
+    call.wait(26.9)
+    assert call.events("reply_failed") == []
+    call.wait(27.1)
+    assert call.events("reply_failed")[0]["error"] == "the model brought no sentence within 15 s of its first token"
+
+
+def test_a_token_counts_anew_when_the_model_is_asked_again(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "book")
+    call.tell(3.0, InstantRecorded(1, "llm_first_token_at", 3.0), ToolCalled(1, "t", "book", "{}"), ReplyGenerated(1))
+    call.tell(4.0, ToolReturned(1, "t", "ok"))
+    call.tell(18.0, InstantRecorded(1, "llm_first_token_at", 18.0))
+    call.wait(32.9)
+    assert call.events("reply_failed") == []
+    call.wait(33.1)
+    assert call.replies[1].kind == "fallback"
+
+
+def test_the_row_says_how_long_was_waited_for_a_reply_that_failed(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.4, InstantRecorded(1, "llm_requested_at", 2.4))
+    call.tell(5.0, ReplyFailed(1, "llm", "down"))
+    call.made(5.1, 2, FALLBACK)
+    call.heard(7.2, 2, 2.0)
+    instants = call.rows[0].instants
+    assert (instants["failed_reply_ordered_at"], instants["failed_reply_ended_at"]) == (2.32, 5.0)
+    assert instants["reply_ordered_at"] == 5.0
+    assert "llm_requested_at" not in instants
+
+
+def test_what_failed_before_the_caller_went_on_is_no_part_of_their_wait(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.5, InstantRecorded(1, "llm_requested_at", 2.4), ReplyFailed(1, "llm", "down"))
+    call.tell(2.6, InstantRecorded(2, "tts_requested_at", 2.6))
+    call.caller(3.0, 4.0, "is dinner")
+    call.made(5.0, 3, "At six.")
+    call.heard(7.1, 3, 2.0)
+    (row,) = call.rows
+    assert (row.resumed, row.instants["speech_ended_at"], row.instants["reply_ordered_at"]) == (1, 4.0, 4.32)
+    assert not {"failed_reply_ordered_at", "failed_reply_ended_at", "llm_requested_at", "tts_requested_at"} & set(row.instants)
 
 
 @pytest.mark.parametrize("event", [SegmentReady(1, 0, "At six."), ToolCalled(1, "t", "book", "{}")])

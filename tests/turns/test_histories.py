@@ -31,7 +31,7 @@ def the_call_ends_once(world):
     assert len(ends) == 1
     assert world.commands[-1][1] is ends[0]
     assert world.engine.next_timer() is None
-    limit = world.policy.max_duration_seconds + world.policy.goodbye_seconds
+    limit = world.policy.max_duration_seconds + world.policy.goodbye_seconds + world.policy.last_words_seconds
     assert world.now <= limit + 0.05, "a call is bounded"
 
 
@@ -216,8 +216,7 @@ def failures_are_counted(world):
 
 def the_far_end_was_waited_for(world):
     """A call that was not ended by the caller said goodbye first, if there is something to say."""
-    _, last = world.told[-1]
-    if isinstance(last, CallerHungUp):
+    if any(isinstance(event, CallerHungUp) for _, event in world.told):
         return
     reason = world.commands[-1][1].reason
     if world.policy.goodbye and reason != "meddled":

@@ -20,7 +20,7 @@ from patter_nb.turns.reply import Reply, known_instant
 
 
 def reply(*events):
-    made = Reply(1, "answer", asked_at=0.0)
+    made = Reply(1, "answer", begun_at=0.0)
     notes = {
         AudioHeard: made.audio_heard,
         ReplyGenerated: made.text_generated,

@@ -108,6 +108,7 @@ def test_a_voice_that_goes_on_does_not_take_back_what_the_provider_began(talk):
     assert call.engine.state == "answering"
     assert call.wait(2.5) == []
     call.tell(3.0, CallerHungUp())
+    call.wait(4.0)
     assert (call.rows[0].instants["speech_ended_at"], call.rows[0].instants["endpointed_at"]) == (1.8, 2.0)
 
 

@@ -106,6 +106,7 @@ def test_any_event_may_be_the_first_one_of_a_call(event):
     engine.receive(event, 1.0)
     engine.receive(CallAnswered("Hi!"), 2.0)
     engine.receive(CallerHungUp(), 3.0)
+    engine.handle_timer(4.0)
     assert engine.ended
 
 
