@@ -76,6 +76,7 @@ class Pipeline:
     def proceed(self, command: ContinueReply) -> None:
         """Ask the model again within the same reply, now that its tools have returned."""
         if (reply := self._replies.get(command.reply)) is not None:
+            reply.stamped.discard("llm_first_token_at")  # the turn keeps the first, and patience with the model counts each
             self._work(reply, partial(self._answer, reply, command.messages))
 
     def fill(self, number: int, text: str) -> None:

@@ -50,7 +50,16 @@ from patter_nb.turns.commands import (
     TransferCall,
 )
 from patter_nb.turns.engine import TurnEngine
-from patter_nb.turns.events import AudioHeard, CallAnswered, CallerHungUp, DtmfReceived, Event, InstantRecorded, UsageReported
+from patter_nb.turns.events import (
+    AudioHeard,
+    CallAnswered,
+    CallerHungUp,
+    DtmfReceived,
+    Event,
+    FinalReceived,
+    InstantRecorded,
+    UsageReported,
+)
 
 
 class Session:
@@ -116,9 +125,10 @@ class Session:
 
     @property
     def duration_seconds(self) -> float:
-        """Seconds from the answer to now, or to the end; 0.0 before the answer."""
-        if self._ended_after is not None:
-            return self._ended_after
+        """Seconds from the answer to now, or until the line was closed; 0.0 before the answer."""
+        return self._elapsed() if self._ended_after is None else self._ended_after
+
+    def _elapsed(self) -> float:
         return self._clock.now() if self._answered else 0.0
 
     @property
@@ -246,6 +256,8 @@ class Session:
                 self._perform(self._orders.popleft())
 
     def _decide(self, event: Event, now: float) -> list[Command]:
+        if isinstance(event, CallerHungUp):
+            self._ended_after = self.duration_seconds  # the caller's last words are still waited for
         try:
             return self._engine.receive(event, now)
         except ValueError as error:
@@ -337,7 +349,7 @@ class Session:
         self._mailbox.put(InstantRecorded(reply, name, at))
 
     def _event(self, kind: str, data: Mapping[str, object]) -> None:
-        self._setup.log.event(self._setup.call_id, self.duration_seconds, kind, data)
+        self._setup.log.event(self._setup.call_id, self._elapsed(), kind, data)
 
     def _close(self) -> None:
         """Write down what is still open. After an end as calls end that is usage alone; otherwise also the turn that was open."""
@@ -349,6 +361,12 @@ class Session:
             elif isinstance(event, UsageReported):
                 # What is reported after the engine's last word still costs money.
                 self._event("call_usage", {"usage": event.usage})
+            elif isinstance(event, FinalReceived) and event.text.strip():
+                self._event("late_words", {"text": event.text})
+        over = self._engine.next_timer()
+        if not self._engine.ended and over is not None:
+            # Nobody listens any more, so last words that did not come will not.
+            self._orders.extend(self._engine.handle_timer(max(over, self._clock.now())))
         for command in self._orders:
             if isinstance(command, RecordTurn | RecordEvent | EndCall):
                 self._remember(command)
