@@ -27,9 +27,6 @@ from patter_nb.turns.reply import Reply
 from patter_nb.turns.rows import Rows
 from patter_nb.turns.turn import UNNUMBERED, Turn
 
-FAILED_REPLY = ("failed_reply_ordered_at", "failed_reply_ended_at")
-"""The instants between which a reply was waited for that failed."""
-
 
 class Floor:
     """The state of one conversation. Its methods are the transitions; each leaves the commands that perform it in `commands`."""
@@ -152,7 +149,7 @@ class Floor:
         """The caller goes on before anything of the reply was heard."""
         self.put_back(turn)
         turn.resumed += 1
-        for name in FAILED_REPLY:
+        for name in ("failed_reply_ordered_at", "failed_reply_ended_at"):
             # The wait of the caller begins anew, so what failed before is no part of it.
             turn.instants.pop(name, None)
         self.record("resumed", turn=turn.number, reply=turn.reply.number)
@@ -188,8 +185,7 @@ class Floor:
         failed = turn.reply
         self.stop(failed)
         self.order(turn, "fallback", now, self.policy.fallback)
-        for name, at in zip(FAILED_REPLY, (failed.begun_at, now), strict=True):
-            turn.instants.setdefault(name, at)
+        turn.instants = {"failed_reply_ordered_at": failed.begun_at, "failed_reply_ended_at": now} | turn.instants
 
     def withdraw(self, turn: Turn, now: float) -> None:
         """A reply of which nothing was heard failed, and nothing takes its place."""

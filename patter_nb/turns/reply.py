@@ -74,7 +74,7 @@ class Reply:
     tools: list[Tool] = field(default_factory=list)
     instants: dict[str, float] = field(default_factory=dict)
     waits_since: float = field(init=False)
-    """Since when the model has brought nothing: since it was asked, at the order or after a round of tools, or its first token."""
+    """Since when the model has brought nothing: since it was asked (at the order, or after tools) or its first token."""
     token_came: bool = False
     """Whether a token has come since it was asked."""
     round: int = 0

@@ -328,6 +328,17 @@ def test_the_longest_duration_ends_with_a_goodbye_that_is_heard(hold: Hold) -> N
     assert held.report.ended_by == "agent"
 
 
+def test_what_was_said_last_before_a_hang_up_is_in_the_log(hold: Hold) -> None:
+    async def stop(tap: Any, session: Any) -> None:
+        await tap.at(2.1)
+        session.stop("enough")
+
+    held = hold(["One?", "Two?"], llm=ScriptedLLM([LONG, "Fine."]), meanwhile=stop)
+    assert [(t.kind, t.caller_text, t.reply) for t in held.turns][-1] == ("caller", "one", 0)
+    assert "no_words" not in held.kinds
+    assert held.session.duration_seconds == pytest.approx(2.1, abs=0.05)
+
+
 @pytest.mark.parametrize("at", [0.0, 0.05, 0.7, 2.1, 3.0, 3.3, 3.45, 3.6, 5.0, 9.8])
 def test_a_call_can_be_stopped_at_any_moment_from_any_thread(hold: Hold, at: float) -> None:
     async def stop(tap: Any, session: Any) -> None:

@@ -197,3 +197,16 @@ def test_of_two_clears_the_first_counts(talk):
     (row,) = call.rows
     assert row.instants["cleared_at"] == 4.4
     assert "audible_at" not in row.instants
+
+
+def test_a_clear_of_a_reply_that_was_taken_back_is_no_clear_of_the_next_one(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "book")
+    call.tell(2.5, SegmentReady(1, 0, "One moment."))
+    call.caller(2.6, 3.0, "please")
+    call.tell(3.5, SegmentReady(2, 0, "One moment."), SegmentSynthesized(2, 0, 4.0))
+    call.heard(4.0, 2, 0.4)
+    call.tell(4.5, SpeechStarted(4.1), SpeechContinued(4.5))
+    call.tell(4.6, InstantRecorded(1, "cleared_at", 2.7), InstantRecorded(2, "cleared_at", 4.55))
+    (row,) = call.rows
+    assert (row.resumed, row.interrupted, row.instants["cleared_at"]) == (1, True, 4.55)
