@@ -154,13 +154,13 @@ class TurnEngine:
         floor = self._floor
         if self.ended or floor.answered_at is None:
             return None
-        if floor.hung_up and floor.leaving is not None:
-            return floor.leaving[1]
         policy, turn = floor.policy, floor.listening
         timers = [
             floor.answered_at + policy.max_duration_seconds if floor.leaving is None else floor.leaving[1],
             floor.rows.next_timer(),
         ]
+        if floor.hung_up:
+            return timers[0]
         if self._live is not None:
             timers.append(self._live.next_timer(policy.reply_timeout_seconds, policy.filler_seconds))
         if turn is not None and turn.endpoint.reached_at is None:
