@@ -343,8 +343,9 @@ from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 async def main():
     phone = Patter(store=sys.argv[1])
-    parts = dict(stt=ScriptedSTT(["one"]), llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS(), first_message="Hello there! " * 9)
-    call = phone.test(phone.agent("A test.", **parts), ["One?"], speed=sys.argv[2])
+    stt, llm = ScriptedSTT(["one"] * 90), ScriptedLLM(["Yes."] * 90)
+    agent = phone.agent("A test.", stt=stt, llm=llm, tts=ScriptedTTS(), first_message="Hello there! " * 9)
+    call = phone.test(agent, ["One?"] * 90, speed=sys.argv[2])
     while call.duration_seconds < float(sys.argv[3]):
         await asyncio.sleep(0.01)
 
@@ -352,7 +353,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize(("speed", "seconds"), [("real", "1.5"), ("max", "0")])
+@pytest.mark.parametrize(("speed", "seconds"), [("real", "1.5"), ("max", "4.0")])
 def test_a_program_that_ends_in_mid_call_keeps_its_rows_and_its_recording(tmp_path: Path, speed: str, seconds: str) -> None:
     command = [sys.executable, "-W", "error", "-c", ENDS_IN_MID_CALL, str(tmp_path / "calls.sqlite3"), speed, seconds]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -360,10 +361,11 @@ def test_a_program_that_ends_in_mid_call_keeps_its_rows_and_its_recording(tmp_pa
     stored = Patter(store=tmp_path / "calls.sqlite3")
     (reason,) = stored.store.calls()["end_reason"].tolist()
     assert reason in ("cancelled", "interrupted")
-    if speed == "real":
-        assert stored.store.turns()["heard_text"].str.startswith("Hello there!").tolist() == [True]
-        samples, _ = read_wav(stored.store.calls()["recording_path"].iloc[0])
-        assert 1 < len(samples) / 8000 < 5
+    turns = stored.store.turns()
+    assert turns["heard_text"].iloc[0].startswith("Hello there!")
+    assert 0 < len(turns) < 90
+    samples, _ = read_wav(stored.store.calls()["recording_path"].iloc[0])
+    assert len(samples) / 8000 == pytest.approx(stored.store.calls()["duration_seconds"].iloc[0], abs=0.2)
     stored.store.close()
 
 

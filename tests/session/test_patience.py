@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
 from patter_nb.errors import ProviderError
-from patter_nb.session.patience import timely
+from patter_nb.session.patience import OPENING_SECONDS, opened, timely
 
 Virtual = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -67,3 +68,46 @@ def test_closing_it_closes_the_providers_iterator(virtual: Virtual) -> None:
 
     virtual(main())
     assert closed == ["closed"]
+
+
+@asynccontextmanager
+async def opens(after: float, closed: list[str], error: Exception | None = None) -> AsyncIterator[str]:
+    await asyncio.sleep(after)
+    if error is not None:
+        raise error
+    try:
+        yield "stream"
+    finally:
+        closed.append("closed")
+
+
+def test_what_is_opened_in_time_is_open_until_the_stack_is_closed(virtual: Virtual) -> None:
+    closed: list[str] = []
+
+    async def main() -> None:
+        async with AsyncExitStack() as streams:
+            assert await opened(streams, opens(OPENING_SECONDS - 1, closed), provider="acme") == "stream"
+            assert closed == []
+
+    virtual(main())
+    assert closed == ["closed"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "error", "kind", "sentence"),
+    [
+        (OPENING_SECONDS + 1, None, ProviderError, "acme was not open within 30 s."),
+        (1.0, TimeoutError("the server is slow"), TimeoutError, "the server is slow"),
+        (1.0, ConnectionError("refused"), ConnectionError, "refused"),
+    ],
+)
+def test_what_does_not_open_is_told_by_whose_fault_it_is(
+    virtual: Virtual, seconds: float, error: Exception | None, kind: type, sentence: str
+) -> None:
+    async def main() -> None:
+        async with AsyncExitStack() as streams:
+            await opened(streams, opens(seconds, [], error), provider="acme")
+
+    with pytest.raises(kind) as caught:
+        virtual(main())
+    assert str(caught.value) == sentence

@@ -210,6 +210,10 @@ def test_tokens_that_come_after_a_cancel_are_dropped_though_the_model_does_not_s
     assert [at for at in held.tap.of("media") if cut < at < resumed] == []
     assert held.turn(2).heard_text == "Fine."
     assert held.tasks_left == []
+    # Nor is the voice asked for them.
+    asked = [usage.characters for turn in held.turns for usage in turn.usage if usage.service == "tts"]
+    assert sum(asked) + len(asked) - 1 < len("Hello there, good evening! Fine.") + 30 * len("Sentence number 10. ")
+    assert held.events("late_usage") == []
 
 
 # Tools.
@@ -304,15 +308,17 @@ class Held:
 
     def __init__(self) -> None:
         self.rest = ""
+        self.over = False
 
     def feed(self, text: str) -> str:
+        assert not self.over, "an answer is told to stages that have heard the end of another"
         text = (self.rest + text).replace("secret", "***")
         keep = next((n for n in range(min(5, len(text)), 0, -1) if "secret".startswith(text[-n:])), 0)
         self.rest = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def end(self) -> str:
-        rest, self.rest = self.rest, ""
+        rest, self.rest, self.over = self.rest, "", True
         return rest
 
 

@@ -133,6 +133,9 @@ def test_what_was_prefetched_after_a_segment_that_fails_is_not_heard(hold: Hold)
     assert first.instants["finished_at"] - first.instants["played_at"] == pytest.approx(1.0, abs=0.01)  # 0.1 s every 0.3 s
     assert first.heard_text == ""
     assert held.turn(2).heard_text == "Fine."
+    over, resumed = (round(at * 8000) for at in (first.instants["finished_at"], held.turn(2).instants["played_at"]))
+    assert resumed - over > 8000
+    assert not held.report.heard[over + 1 : resumed - 1].any()
 
 
 def test_a_voice_that_always_fails_ends_the_call_and_not_in_an_endless_loop(hold: Hold) -> None:
