@@ -32,6 +32,7 @@ ROOT = HERE.parents[1]
 PACKAGE = ROOT / "patter_nb" / "turns"
 HISTORIES = 60
 SURVIVES = "survives  "
+ENDS = {0: "survived", 1: "failed a test", -signal.SIGXCPU: "ran for ever", **dict.fromkeys((2, 4, 70), "could not be loaded")}
 CPU_SECONDS_PER_MUTANT = 5
 """A mutant may loop for ever; the whole of the tests takes less than a second."""
 MEMORY_BYTES = 4 << 30
@@ -211,14 +212,16 @@ def survivors(mutants: list[Mutant], *, processes: int, seconds: float) -> list[
     gc.freeze()
     deadline = time.monotonic() + seconds
     untouched = [Mutant(module, -1, "", f"{module} untouched") for module in sorted({mutant.module for mutant in mutants})]
-    waiting, running, alive = [*reversed(mutants), *untouched], {}, []
+    waiting, running, alive, how = [*reversed(mutants), *untouched], {}, [], Counter[str]()
     while waiting or running:
         while waiting and len(running) < processes:
             mutant = waiting.pop()
             running[start(mutant)] = mutant
         child, status = os.wait()
         mutant = running.pop(child)
-        survives = os.waitstatus_to_exitcode(status) == 0
+        ends = os.waitstatus_to_exitcode(status)
+        survives = ends == 0
+        how[ENDS.get(ends, f"ended with {ends}")] += mutant not in untouched
         if mutant in untouched:
             assert survives, f"the tests fail with {mutant.name}: no mutant proves anything"
         elif survives:
@@ -229,6 +232,7 @@ def survivors(mutants: list[Mutant], *, processes: int, seconds: float) -> list[
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
             raise TimeoutError(f"{len(waiting) + len(running)} of {len(mutants)} mutants were not tried within {seconds:g} s")
+    print(", ".join(f"{count} {what}" for what, count in how.most_common()))
     return alive
 
 
