@@ -196,7 +196,12 @@ def test_a_call_in_real_time_and_one_in_virtual_time_simply_work_together(phone:
     assert fast.turns["loop_stall_ms"].isna().all()
 
 
-def test_calls_leave_no_task_and_no_thread_behind(phone: Patter) -> None:
+def open_files() -> int:
+    gc.collect()
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_calls_leave_no_task_no_thread_and_no_socket_behind(phone: Patter) -> None:
     async def main() -> None:
         made = agent(phone)
         for _ in range(50):
@@ -205,12 +210,14 @@ def test_calls_leave_no_task_and_no_thread_behind(phone: Patter) -> None:
         await phone.test(agent(phone, **quick()), ["Hm?"])
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    before = set(threading.enumerate())
+    hold(Patter(store=False))  # what is imported and opened once
+    before, files = set(threading.enumerate()), open_files()
     asyncio.run(main())
     for thread in set(threading.enumerate()) - before:
         thread.join(5)
         assert not thread.is_alive(), thread.name
     assert len(phone.calls) == 51
+    assert open_files() <= files
 
 
 # Interruptions and failures.
