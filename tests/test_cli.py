@@ -80,3 +80,4 @@ def test_a_call_whose_folder_cannot_be_written_says_so(tmp_path: Path, capsys: p
     out = capsys.readouterr().out
     assert "is kept in memory, since it cannot be written: File exists." in out
     assert "\nrecording  not on the disk\n" in out
+    (tmp_path / "recordings").unlink()  # it is tried again until it is written
