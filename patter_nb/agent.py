@@ -56,7 +56,8 @@ class Agent:
     language: str = "en"
     """A tag such as "en" or "en-US"; it must be one of the `languages` of the providers that name theirs."""
     hangover_ms: int = round(USUAL.hangover_seconds * 1000)
-    """Silence granted after the caller's last word before the agent takes the turn, in ms."""
+    """Silence granted after the caller's last word before the agent takes the turn, in ms, at least 150:
+    voice activity needs that long to be sure of a silence."""
     barge_in_threshold_ms: int = round((USUAL.barge_in_seconds or 0.0) * 1000)
     """Speech over the agent that interrupts it, in ms; 0: the agent cannot be interrupted."""
     aggressive_first_flush: bool = False
@@ -125,7 +126,7 @@ class Agent:
                 )
 
     def _check_numbers(self) -> None:
-        _in_range("hangover_ms", self.hangover_ms, 100, 5000)
+        _in_range("hangover_ms", self.hangover_ms, 150, 5000)
         _in_range("barge_in_threshold_ms", self.barge_in_threshold_ms, 0, 5000)
         _in_range("max_duration_seconds", self.max_duration_seconds, 1, 4 * 3600)
         _expect("aggressive_first_flush", self.aggressive_first_flush, bool, "True or False")

@@ -557,7 +557,7 @@ BAD_AGENTS = [
     ({"tts": None}, ConfigError, "tts is missing: LocalTTS() speaks on this machine without a key"),
     ({"voice": "alloy"}, ConfigTypeError, "agent() does not know voice; it takes system_prompt, stt, llm, tts, first_message,"),
     ({"engine": 1, "tool": 2}, ConfigTypeError, "agent() does not know engine, tool; it takes"),
-    ({"hangover_ms": 1}, ConfigError, "hangover_ms is 1; it must lie from 100 to 5000."),
+    ({"hangover_ms": 1}, ConfigError, "hangover_ms is 1; it must lie from 150 to 5000."),
     ({"tts": ScriptedTTS}, ConfigTypeError, "tts is the class ScriptedTTS, not an instance: write ScriptedTTS()."),
     ({"variables": {}, "first_message": "{x}"}, ConfigError, "first_message has the placeholder {x}, but variables= has no 'x'"),
 ]

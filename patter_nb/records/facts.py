@@ -64,7 +64,7 @@ class CallEnd:
 
     duration_seconds: float
     end_reason: str
-    """One word or a few joined by underscores ("caller_hung_up")."""
+    """A few words ("caller hung up")."""
     error: str | None = None
     """What went wrong, in one sentence."""
     recording_path: str | None = None
