@@ -23,7 +23,7 @@ from patter_nb.turns.script import play_on
 
 ASKED = "Could you tell me when dinner is served this evening?"
 ANSWER = "Dinner is served from six to ten in the evening. The kitchen closes half an hour before that."
-TURNS = 57
+TURNS = 62
 
 recorded: list[tuple[float, Event]] = []
 
