@@ -60,7 +60,7 @@ DELAYS = [
     (320, 0.0, 0.0, 0.0, 0.0, 0.0),
     (320, 0.9, 0.35, 0.02, 0.25, 0.0),
     (700, 0.15, 0.5, 0.1, 0.3, 0.08),
-    (100, 0.02, 0.013, 0.007, 0.011, 0.0),
+    (150, 0.02, 0.013, 0.007, 0.011, 0.0),
 ]
 
 
@@ -279,7 +279,7 @@ def test_a_caller_who_goes_on_before_the_reply_is_heard_has_one_row(hold: Hold) 
 
     held = hold(
         ["One? Two please."],
-        hangover_ms=100,
+        hangover_ms=150,
         stt=ScriptedSTT(["when is", "dinner"], final_seconds=0.0),
         llm=ScriptedLLM(answer, first_token_seconds=0.6),
     )

@@ -98,7 +98,7 @@ def test_what_the_caller_measured_stands_beside_each_turn() -> None:
 
 def test_a_turn_that_was_answered_twice_for_one_line_is_measured_once() -> None:
     # Two stretches of one line become two turns; the caller's last word belongs to the second.
-    call = held("One. Two.", hangover_ms=100, barge_in_threshold_ms=0, stt=ScriptedSTT(["one", "two"], final_seconds=0.0),
+    call = held("One. Two.", hangover_ms=150, barge_in_threshold_ms=0, stt=ScriptedSTT(["one", "two"], final_seconds=0.0),
                 llm=ScriptedLLM(["Yes.", "No."], first_token_seconds=0.0), tts=ScriptedTTS(first_byte_seconds=0.0))  # fmt: skip
     assert len({event["turn"] for event in call.events("perceived")}) == len(call.events("perceived")) == 1
 
