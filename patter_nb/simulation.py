@@ -13,6 +13,7 @@ from patter_nb.agent import Agent
 from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
 from patter_nb.call import Call
 from patter_nb.callers import Script, Sound, caller_voice, render
+from patter_nb.carriers.base import Connection
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import NoiseSpec, SimulatedCaller, SpokenLine
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
@@ -95,7 +96,8 @@ class SimulatedTest:
         self._tell_voice_activity(call.id, voice_model)
         agent, policy = self._revision.agent, self._revision.agent.policy()
         ready = await self._prepare(call.id, agent.greeting)
-        work = partial(hold_simulated_call, self._setup(call, voice_model), caller, call.attach)
+        near, far = connection_pair()
+        work = partial(hold_simulated_call, self._setup(call, voice_model, near), far, caller, call.attach)
         # The lines that may never be wanted must not make the caller wait.
         async with _aside(self._prepare(call.id, *((policy.fallback, policy.goodbye) if ready else ()))):
             await (work() if self._real else _in_virtual_time(call, work))
@@ -128,11 +130,11 @@ class SimulatedTest:
         data = {"model": type(model).__name__, "reason": model.reason, "fallback": fallback}
         self._log.event(call_id, 0.0, "voice_activity", data)
 
-    def _setup(self, call: Call, voice_model: VoiceModel) -> CallSetup:
+    def _setup(self, call: Call, voice_model: VoiceModel, connection: Connection) -> CallSetup:
         return CallSetup(
             call_id=call.id,
             live=Live(self._revision),
-            connection=connection_pair()[0],
+            connection=connection,
             codec=TwilioMediaCodec(),
             log=self._log,
             voice_model=voice_model,

@@ -27,9 +27,6 @@ LEAD_SECONDS = 3.0
 LEAD_WITHOUT_CLEAR_SECONDS = 0.2
 """How far ahead to a carrier that cannot drop audio: this much is still heard after a barge-in."""
 
-GRAIN_SECONDS = 1e-6
-"""Instants nearer than this are the same: a timer may wake the rounding of a float too early."""
-
 MARK_SECONDS = 0.2
 """Audio between two marks: the grain of what is known to be heard."""
 
@@ -90,7 +87,8 @@ class Ledger:
 
     def due(self, now: float) -> list[CarrierMessage]:
         """The next messages to send, none while enough is ahead; at most one stretch up to the next mark."""
-        if not self._pending or self._sent_until - self._lead > now + GRAIN_SECONDS:
+        # A timer may wake a rounding error early.
+        if not self._pending or self._sent_until - self._lead > now + LEAST_WAIT_SECONDS:
             return []
         piece = self._pending[0]
         if (piece.reply, piece.segment) != self._segment:

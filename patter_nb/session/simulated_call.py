@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
-from patter_nb.carriers.pipe import connection_pair
+from patter_nb.carriers.base import Connection
 from patter_nb.carriers.simulated import FarEndReport, SimulatedCaller
 from patter_nb.clock import CallClock
 from patter_nb.errors import CarrierError
@@ -20,13 +19,16 @@ MATCH_SECONDS = 0.5
 """How far the two ends' ideas of one last word may lie apart to be the same word."""
 
 
-async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach: Callable[[Session], None]) -> Session:
-    """Hold the call on this loop. In real time the caller lives in a thread of its own; in virtual time on this very loop.
+async def hold_simulated_call(
+    setup: CallSetup, far: Connection, caller: SimulatedCaller, attach: Callable[[Session], None]
+) -> Session:
+    """Hold the call on this loop; `far` is the other end of its connection.
+
+    In real time the caller lives in a thread of its own; in virtual time on this very loop.
 
     Raises what `Session.run` raises, and `CarrierError` when the agent's side sent what a carrier would refuse.
     """
-    near, far = connection_pair()
-    session = Session(replace(setup, connection=near))
+    session = Session(setup)
     attach(session)
 
     called: list[asyncio.Future[FarEndReport]] = []
@@ -43,7 +45,7 @@ async def hold_simulated_call(setup: CallSetup, caller: SimulatedCaller, attach:
     try:
         await session.run()
     finally:
-        await near.close()
+        await setup.connection.close()
         phoning.cancel()
         await asyncio.wait((phoning,))
         fault = await _look_back(setup, session, called)

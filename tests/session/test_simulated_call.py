@@ -15,7 +15,7 @@ import pytest
 from patter_nb.agent import Agent
 from patter_nb.audio.vad import EnergyModel
 from patter_nb.callers import Line, read_caller, render
-from patter_nb.carriers.base import CarrierMessage, SendMark
+from patter_nb.carriers.base import CarrierMessage, Connection, SendMark
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import SimulatedCaller
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
@@ -38,11 +38,12 @@ class Order:
     """One call that is to be held."""
 
     setup: CallSetup
+    far: Connection
     caller: SimulatedCaller
     sessions: list[Session]
 
     async def hold(self) -> Session:
-        return await hold_simulated_call(self.setup, self.caller, self.sessions.append)
+        return await hold_simulated_call(self.setup, self.far, self.caller, self.sessions.append)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [dict(event.data) for event in self.setup.log.event_rows("call_1") if event.kind == kind]
@@ -63,10 +64,11 @@ async def order(
     log = CallLog(None)
     speed, begun = "real" if real_time else "max", datetime(2026, 1, 1, tzinfo=UTC)
     log.begin(CallFacts(call_id="call_1", agent="agent", revision=1, direction="test", speed=speed, started_at=begun))
+    near, far = connection_pair()
     setup = CallSetup(
         call_id="call_1",
         live=Live(RevisionLine("agent").stage(agent)[0]),
-        connection=connection_pair()[0],
+        connection=near,
         codec=codec or TwilioMediaCodec(),
         log=log,
         voice_model=EnergyModel(),
@@ -74,7 +76,7 @@ async def order(
     )
     spoken = await render(read_caller(list(lines)), synthetic=True)
     caller = SimulatedCaller(spoken, expects_greeting=bool(agent.greeting), hang_up_seconds=wait)
-    return Order(setup, caller, [])
+    return Order(setup, far, caller, [])
 
 
 def held(*lines: str | Line, **settings: Any) -> Order:
