@@ -17,10 +17,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "patter_nb"
 
-LEAVES = ("errors", "clock", "turns", "audio")
+LEAVES = ("errors", "clock", "turns", "audio", "web")
 BASES = (*LEAVES, "providers.base", "carriers.base")
-AROUND_THE_AGENT = ("tools", "guardrails", "hooks", "live")
-BELOW_SESSION = (*BASES, "agent", *AROUND_THE_AGENT, "records")
+RULES = ("tools", "guardrails", "hooks", "text", "barge_in", "callbacks", "remote")
+"""What an agent can be told, each by itself; the agent is made of them."""
+BELOW_SESSION = (*BASES, *RULES, "agent", "live", "records")
 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # A room, and what it may import beside itself; the longest name that fits a module is its room.
@@ -28,16 +29,19 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "clock": (),
     "turns": (),
     "audio": ("errors",),
+    "web": ("errors",),
     "providers.base": LEAVES,
     "carriers.base": LEAVES,
     "providers": (*LEAVES, "providers.base"),
     "carriers": (*LEAVES, "carriers.base"),
-    "agent": BASES,
-    **dict.fromkeys(AROUND_THE_AGENT, (*BASES, "agent")),
+    **dict.fromkeys(RULES, BASES),
+    "agent": (*BASES, *RULES),
+    "live": (*BASES, "agent"),
     "records": ("turns", "agent", "errors", "audio"),
     "session": (*BELOW_SESSION, "carriers.pipe", "carriers.simulated"),  # a test call has both ends in one process
     "server": (*BELOW_SESSION, "session"),
     "notebook": ("live", "records", "audio", "errors", "turns"),
+    "console": ("",),
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),
@@ -289,6 +293,7 @@ def test_the_top_of_the_repository_holds_what_a_newcomer_looks_for_and_nothing_e
 
 KNOWN = frozenset({"errors", "turns", "turns.engine", "audio", "audio.g711", "providers", "providers.base", "providers.acme",
                    "providers.local", "providers.local.stt", "providers.local.wire", "carriers", "carriers.base", "agent", "live",
+                   "tools", "tools.tool", "hooks",
                    "session", "session.session", "records", "records.store", "notebook", "phone", "call"})  # fmt: skip
 
 DIRECTIONS = [
@@ -303,6 +308,8 @@ DIRECTIONS = [
     ("carriers.acme", "from patter_nb.providers.base import STT", "carriers.acme:1 imports patter_nb.providers.base"),
     ("agent", "from patter_nb.live import Live", "agent:1 imports patter_nb.live"),
     ("live", "from patter_nb.hooks import Hooks", "live:1 imports patter_nb.hooks"),
+    ("hooks", "from patter_nb.agent import Agent", "hooks:1 imports patter_nb.agent"),
+    ("tools.tool", "from patter_nb.hooks import HookContext", "tools.tool:1 imports patter_nb.hooks"),
     ("live", "def late():\n    from patter_nb.session.session import Session", "live:2 imports patter_nb.session.session"),
     ("session.session", "from patter_nb.providers.acme import Acme", "session.session:1 imports patter_nb.providers.acme"),
     ("session.session", "from patter_nb.phone import Patter", "session.session:1 imports patter_nb.phone"),
