@@ -4,6 +4,9 @@ Before anything of a reply to the caller was heard, they may simply be going on;
 Once they hear the agent, an "mhm" must not stop it; that takes more (`barge_in_seconds`). A text the agent was told
 to say (a greeting, `say`) answers nobody, so voice before it is heard takes nothing back. A goodbye is never
 interrupted.
+
+Where strategies judge the caller's words, voice that lasted long enough interrupts only once one of them has confirmed it
+(`confirm_seconds`). A voice that waited for that in vain was a backchannel, and will not interrupt any more.
 """
 
 from __future__ import annotations
@@ -30,10 +33,20 @@ class Voice:
     """End of its last voiced window so far."""
     certain: bool = False
     """A provider that owns turn-taking has already decided that the caller takes the floor."""
+    confirmed: bool = False
+    """A strategy took its words for an interruption."""
+    dismissed: bool = False
+    """None did in time."""
     turn: Turn | None = None
     """The caller's turn it belongs to; None while it is undecided: it began over the agent."""
     words: list[str] = field(default_factory=list)
     """What was transcribed of it while it is undecided."""
+
+    def confirmable_until(self, policy: TurnPolicy) -> float | None:
+        """How long it may still be confirmed; None where nobody is asked."""
+        if policy.confirm_seconds is None or policy.barge_in_seconds is None:
+            return None
+        return self.onset + policy.barge_in_seconds + policy.confirm_seconds
 
     def lasted(self, seconds: float) -> bool:
         """Whether it is at least this long, or need not be."""
@@ -47,4 +60,5 @@ def meaning(voice: Voice, speaking: Turn, policy: TurnPolicy) -> Meaning:
     threshold = policy.barge_in_seconds
     if threshold is None or not speaking.reply.is_heard or speaking.kind == "goodbye":
         return "nothing yet"
-    return "interrupts" if voice.lasted(threshold) else "nothing yet"
+    sure = policy.confirm_seconds is None or voice.certain or (voice.confirmed and not voice.dismissed)
+    return "interrupts" if sure and voice.lasted(threshold) else "nothing yet"

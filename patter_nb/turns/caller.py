@@ -6,6 +6,7 @@ from patter_nb.turns.barge_in import Voice, meaning
 from patter_nb.turns.commands import FinalizeTranscript
 from patter_nb.turns.ear import LATE_ONSET_SECONDS, Stretch, middle, stretch_at
 from patter_nb.turns.events import (
+    BargeInConfirmed,
     FinalReceived,
     InterimReceived,
     ProviderTurnEnded,
@@ -92,7 +93,7 @@ class Caller:
         """The voice ended at `at`: settle whose it was, and wait for its words."""
         turn, part = self._whose_voice(voice)
         self._ear.voice = None
-        stretch = self._ear.awaited = Stretch(turn, part, at, now)
+        stretch = self._ear.awaited = Stretch(turn, part, at, now, voice)
         if part == "overlap":
             for words in voice.words:
                 self._floor.overlap(turn, words)
@@ -113,13 +114,70 @@ class Caller:
             turn.instants["stt_requested_at"] = stretch.reported_at
             turn.endpoint.grant(stretch.ended_at + policy.hangover_seconds)
 
+    # Confirmation.
+
+    def barge_in_confirmed(self, _event: BargeInConfirmed, now: float) -> None:
+        """A strategy judged words of a voice that goes on over the agent, or of one that has just ended."""
+        voice, awaited = self._ear.undecided, self._ear.awaited
+        if voice is not None:
+            voice.confirmed = True
+        elif awaited is not None and awaited.part == "overlap" and awaited.voice is not None:
+            self._confirm_late(awaited, awaited.voice, now)
+
+    def dismiss(self, now: float) -> bool:
+        """The rule of backchannels: a voice over the agent that nobody took for an interruption in time."""
+        voice, turn = self._ear.undecided, self._floor.speaking
+        if voice is None or turn is None or voice.dismissed or voice.confirmed or voice.certain:
+            return False
+        until = self._confirmable_until(voice, turn)
+        if until is None or now < until:
+            return False
+        voice.dismissed = True
+        self._backchannel(turn, voice)
+        return True
+
+    def next_timer(self) -> float | None:
+        """When the voice over the agent can no longer be confirmed."""
+        voice, turn = self._ear.undecided, self._floor.speaking
+        if voice is None or turn is None or voice.dismissed or voice.confirmed or voice.certain:
+            return None
+        return self._confirmable_until(voice, turn)
+
+    def _confirmable_until(self, voice: Voice, turn: Turn) -> float | None:
+        """Until when a confirmation counts, for a voice that lasted long enough over an agent that is heard; else None."""
+        policy, threshold = self._floor.policy, self._floor.policy.barge_in_seconds
+        if threshold is None or not turn.reply.is_heard or turn.kind == "goodbye" or not voice.lasted(threshold):
+            return None
+        return voice.confirmable_until(policy)
+
+    def _confirm_late(self, stretch: Stretch, voice: Voice, now: float) -> None:
+        """The words of a voice that has ended are its confirmation: it was an interruption, and they belong to the next turn."""
+        floor, turn = self._floor, stretch.turn
+        if turn is not floor.speaking or voice.dismissed:
+            return
+        until = self._confirmable_until(voice, turn)
+        if until is None or now > until:
+            return
+        kept = len(turn.overlap) - len(voice.words)
+        turn.overlap = turn.overlap[:kept]
+        floor.interrupt(turn, voice.onset, now)
+        turn.silent_from = voice.onset
+        mine = floor.caller_turn(voice.onset)
+        mine.instants.setdefault("speech_started_at", voice.onset)
+        mine.words += voice.words
+        self._ear.awaited = Stretch(mine, "caller", stretch.ended_at, stretch.reported_at)
+        self._grant_silence(self._ear.awaited)
+
+    def _backchannel(self, turn: Turn, voice: Voice) -> None:
+        self._floor.record("backchannel", turn=turn.number, reply=turn.reply.number, started_at=voice.onset)
+
     # Words.
 
     def final_received(self, event: FinalReceived, now: float) -> None:
         words, awaited = event.text.strip(), self._ear.awaited
         if not words:
             if awaited is not None and awaited.turn is self._floor.listening:
-                awaited.turn.instants["stt_final_at"] = now
+                _note_final(awaited.turn, event, now)
             self._ear.awaited = None
             return
         spoken_at = middle(event)
@@ -132,7 +190,8 @@ class Caller:
             self._ear.awaited = None
         if turn.given_up and (turn.written or self._floor.leaving is None):
             turn, part = self._revive(turn, now)
-        self._take(turn, part, words, now, awaited)
+        self._note_backchannel(awaited, turn, part)
+        self._take(turn, part, words, now, asked=awaited, final=event)
 
     def interim_received(self, _event: InterimReceived, _now: float) -> None:
         """It may still change: for display alone."""
@@ -182,7 +241,25 @@ class Caller:
         floor.reopen(turn)
         return turn, "caller"
 
-    def _take(self, turn: Turn, part: Part, words: str, now: float, asked: Stretch | None = None) -> None:
+    def _note_backchannel(self, awaited: Stretch | None, turn: Turn, part: Part) -> None:
+        """The words of a voice over the agent are in, and nobody took them for an interruption."""
+        voice = None if awaited is None or awaited.turn is not turn else awaited.voice
+        if part != "overlap" or voice is None or voice.dismissed or turn is not self._floor.speaking:
+            return
+        if self._confirmable_until(voice, turn) is not None:
+            voice.dismissed = True
+            self._backchannel(turn, voice)
+
+    def _take(
+        self,
+        turn: Turn,
+        part: Part,
+        words: str,
+        now: float,
+        *,
+        asked: Stretch | None = None,
+        final: FinalReceived | None = None,
+    ) -> None:
         """Put words where they belong; they may take the turn back."""
         floor = self._floor
         if part == "overlap":
@@ -197,7 +274,15 @@ class Caller:
                 if floor.policy.ends_turns == "provider":
                     turn.endpoint.grant(now)
         if turn is floor.listening:
-            turn.instants["stt_final_at"] = now
+            _note_final(turn, final, now)
             unnoticed = "vad_stopped_at" not in turn.instants and (self._ear.voice is None or self._ear.voice.turn is not turn)
             if unnoticed and floor.policy.ends_turns == "session":
                 turn.endpoint.grant(now + floor.policy.hangover_seconds)
+
+
+def _note_final(turn: Turn, final: FinalReceived | None, now: float) -> None:
+    """When the final transcript came, and how long text stages then had it."""
+    arrived_at = None if final is None else final.arrived_at
+    turn.instants["stt_final_at"] = now if arrived_at is None else arrived_at
+    if arrived_at is not None:
+        turn.instants |= {"transcript_hooks_started_at": arrived_at, "transcript_hooks_ended_at": now}

@@ -21,11 +21,17 @@ EVENT_KINDS: Mapping[str, str] = {
     "transcription_failed": "the speech recogniser failed: error",
     "limit_reached": "the call reached a limit: reason",
     "unsaid": "something the agent was told to say was not said before the call ended: text",
+    "backchannel": "speech over the agent that no strategy took for an interruption: turn, reply, started_at",
+    "hang_up_withdrawn": "the caller interrupted before the agent hung up: reason",
+    "muted": "the agent was told to be silent:",
+    "unmuted": "the agent may speak again:",
+    "stage_failed": "a user's hook, check or transform failed: turn (None if it concerns none), reply, stage, error",
+    "guardrail": "a guardrail replaced the rest of a reply: turn, reply, name, matched, added_ms, stage",
     "dtmf_received": "the caller pressed a key: digit",
     "dtmf_sent": "the agent pressed keys: digits",
     "call_usage": "usage that belongs to no turn: usage",
     "late_usage": "usage that came after its row was written: turn, reply, usage",
-    "late_tool_result": "a tool returned after its row was written: turn, reply, id, result, error",
+    "late_tool_result": "a tool returned after its row was written: turn, reply, id, result, error, at",
     "late_instant": "an instant that came after its row was written: turn, reply, name, at",
 }
 """Every event the engine records, with the names in its data."""
@@ -109,6 +115,7 @@ class SendDtmf:
     """Press keys on the line."""
 
     digits: str
+    delay_ms: int = 300
 
 
 @dataclass(frozen=True, slots=True)

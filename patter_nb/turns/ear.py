@@ -28,6 +28,8 @@ class Stretch:
     """End of its last voiced window."""
     reported_at: float
     """When voice activity detection reported that, and a final was asked for."""
+    voice: Voice | None = None
+    """The voice it was, where that began over the agent."""
 
 
 class Ear:

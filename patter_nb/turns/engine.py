@@ -23,7 +23,11 @@ cleared, its turn is closed with what was heard, and the voice opens the next tu
 overlap: its words stand in the row of the turn it overlaps, and nobody answers them. A voice that still goes on when
 the agent falls silent opens the next turn. What the agent was told to say (a greeting, say) is interrupted like an
 answer, but is not taken back: voice that ended before it was heard is no overlap, and is answered after it. A goodbye
-can not be interrupted.
+can not be interrupted. Where strategies judge the caller's words (`confirm_seconds`), such voice interrupts only once one of
+them has confirmed it, also just after it ended; one that waits for that in vain is a backchannel: overlap, whatever follows.
+
+**Keys** of the telephone are words. Those pressed within `keys_seconds` of each other are one utterance; "#" ends it. A key
+takes an unheard answer back and interrupts a heard agent at once, unless the agent must not be interrupted.
 
 **Words.** Every transcribed word stands in exactly one `caller_text` or `overlap_text`: in the stretch of speech
 which its date names, else in the one whose final was asked for last, else in that of whoever has the floor. A word
@@ -42,12 +46,18 @@ says goodbye.
 replies by itself has them adopted under a number of ours instead of ordered. All else holds for them too.
 
 **Tools** run while their reply lives. When the model is done and all have returned, it is asked again within the
-reply. A tool that takes long is covered by its filler line, once, if nothing else is to be heard. Those still running
-when the reply is cut off count as cancelled; results stay in the conversation in either case.
+reply, unless one of them ends the reply and something was said in it. A tool that takes long is covered by its filler
+line, once, if nothing else is to be heard. Those still running when the reply is cut off count as cancelled; results stay
+in the conversation in either case.
 
 **Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was
 injected, also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given
-afterwards.
+afterwards. A polite hang-up, the agent's own, waits for the caller too, and is withdrawn when they cut in before it. A
+muted agent stops what it says and begins nothing: the caller's turns close without a reply, and what it was told to say
+waits.
+
+**Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
+the agent, so that a reply and all that follows it are governed by the same numbers.
 
 **The end.** A limit cuts the agent off for a goodbye; a hang-up waits until what is being said was heard. A goodbye
 is bounded by `goodbye_seconds`. When the caller hangs up, the agent stops at once and nothing more is ordered; but a
@@ -70,8 +80,10 @@ from patter_nb.turns import events as e
 from patter_nb.turns.caller import Caller
 from patter_nb.turns.commands import Command, ContinueReply, RunTool, SpeakFiller
 from patter_nb.turns.floor import Floor
+from patter_nb.turns.keys import Keys
 from patter_nb.turns.late import Late
 from patter_nb.turns.messages import Message
+from patter_nb.turns.notes import Notes
 from patter_nb.turns.orders import Orders
 from patter_nb.turns.policy import TurnPolicy
 from patter_nb.turns.reply import Reply
@@ -93,7 +105,9 @@ _OF_REPLY: dict[type, Callable[[Reply, Any, float], None]] = {
 }
 """The events that carry a reply's number: the live reply is told, and nobody else."""
 
-_AFTER_HANG_UP = (e.FinalReceived, e.TranscriptionFailed, e.ProviderTurnEnded, e.UsageReported)
+_AFTER_HANG_UP = (
+    e.FinalReceived, e.TranscriptionFailed, e.ProviderTurnEnded, e.UsageReported, e.StageFailed, e.GuardrailHit,
+)  # fmt: skip
 """What is still noted of a caller who hung up, beside late facts of replies."""
 
 
@@ -105,6 +119,7 @@ class TurnEngine:
         self._caller = caller = Caller(floor)
         self._orders = orders = Orders(floor)
         self._late = late = Late(floor)
+        notes, keys = Notes(floor), Keys(floor)
         self._of_call: dict[type, Callable[[Any, float], None]] = {
             e.CallAnswered: self._call_answered,
             e.CallerHungUp: self._caller_hung_up,
@@ -114,23 +129,28 @@ class TurnEngine:
             e.InterimReceived: caller.interim_received,
             e.FinalReceived: caller.final_received,
             e.TranscriptionFailed: caller.transcription_failed,
+            e.BargeInConfirmed: caller.barge_in_confirmed,
             e.ProviderTurnStarted: caller.turn_started,
             e.ProviderTurnEnded: caller.turn_ended,
             e.ProviderReplyStarted: self._provider_reply_started,
+            e.StageFailed: notes.stage_failed,
+            e.GuardrailHit: notes.guardrail_hit,
             e.UsageReported: late.usage_reported,
             e.SayRequested: orders.say_requested,
             e.InjectRequested: orders.inject_requested,
             e.TransferRequested: orders.wait,
             e.HangUpRequested: orders.wait,
             e.LimitReached: orders.limit_reached,
-            e.DtmfReceived: orders.dtmf_received,
-            e.DtmfRequested: orders.dtmf_requested,
+            e.MuteRequested: orders.mute_requested,
+            e.DtmfReceived: keys.pressed,
+            e.DtmfRequested: orders.wait,
         }
         self._rules = (
             self._leave_in_time,
             self._face_failure,
             self._close_complete,
             caller.heed_voice,
+            caller.dismiss,
             self._give_up,
             orders.carry_out,
             self._answer_caller,
@@ -162,7 +182,7 @@ class TurnEngine:
         if floor.hung_up:
             return timers[0]
         if self._live is not None:
-            timers.append(self._live.next_timer(policy.reply_timeout_seconds, policy.filler_seconds))
+            timers += [self._live.next_timer(policy.reply_timeout_seconds), self._caller.next_timer()]
         if turn is not None and turn.endpoint.reached_at is None:
             timers.append(turn.endpoint.deadline)
         elif turn is not None and floor.speaking is None:
@@ -173,9 +193,12 @@ class TurnEngine:
         """Time has passed, and nothing else happened."""
         return [] if self.ended else self._settle(now)
 
-    def replace_policy(self, policy: TurnPolicy) -> None:
-        """Govern by these numbers from the next turn on."""
-        self._floor.next_policy = policy
+    def govern(self, policy: TurnPolicy) -> None:
+        """Govern by these numbers from now on. Who ends turns and who begins replies cannot change: ValueError."""
+        old = self._floor.policy
+        if (policy.ends_turns, policy.begins_replies) != (old.ends_turns, old.begins_replies):
+            raise ValueError("ends_turns and begins_replies cannot change while a call is on.")
+        self._floor.policy = policy
 
     @property
     def ended(self) -> bool:
@@ -307,9 +330,9 @@ class TurnEngine:
         if policy.begins_replies == "provider" and turn.words:
             self._note_failure(turn, "llm", f"the provider did not begin its reply within {policy.reply_timeout_seconds:g} s")
             turn.deaf = True
-        if turn.deaf and policy.fallback:
+        if turn.deaf and policy.fallback and not floor.muted:
             floor.order(turn, "fallback", now, policy.fallback)
-        elif turn.words and not turn.deaf:
+        elif turn.words and not turn.deaf and not floor.muted:
             self._orders.forget_injected()
             floor.order(turn, "answer", now)
         else:
@@ -335,7 +358,7 @@ class TurnEngine:
             reply.next_round(now)
             commands.append(ContinueReply(reply.number, self._floor.history.messages(in_progress=reply)))
         slow = reply.filler()
-        if slow is not None and now >= slow.called_at + self._floor.policy.filler_seconds:
+        if slow is not None and now >= slow.filler_at:
             reply.filled = True
             commands.append(SpeakFiller(reply.number, slow.filler))
 

@@ -54,12 +54,14 @@ class InterimReceived:
 class FinalReceived:
     """A transcript that will not change; empty when the sound held no words.
 
-    `started_at` and `ended_at` bound the audio it stands for, where the provider says so.
+    `started_at` and `ended_at` bound the audio it stands for, where the provider says so. `arrived_at`: when it came from the
+    recogniser, where text stages took their time with it since.
     """
 
     text: str
     started_at: float | None = None
     ended_at: float | None = None
+    arrived_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,15 @@ class ProviderReplyStarted:
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted:
-    """The session took the ordered reply up with this revision of the agent."""
+    """The session took the ordered reply up with this revision of the agent.
+
+    Where an edit made in this call brought it: when that was asked for, and the turn whose reply was the first with it.
+    """
 
     reply: int
     revision: int
+    edit_requested_at: float | None = None
+    edit_effective_turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +179,57 @@ class TranscriptionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """The model asked for a tool; `filler` is spoken if it takes long."""
+    """The model asked for a tool; `filler` is spoken if it takes longer than `filler_seconds`."""
 
     reply: int
     id: str
     name: str
     arguments: str
     filler: str = ""
+    filler_seconds: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned:
-    """A tool ended, with a result or an error sentence for the model."""
+    """A tool ended, with a result or an error sentence for the model, after so many attempts.
+
+    `ends_reply`: the agent has nothing to add once something was said in this reply, so its model is not asked again.
+    """
 
     reply: int
     id: str
     result: str | None = None
     error: str | None = None
+    attempts: int = 1
+    ends_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """A user's hook, check or transform failed; what it was to look at went on or was dropped, and the reply lives.
+
+    `reply` is 0 for what concerns the caller's words.
+    """
+
+    reply: int
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailHit:
+    """A guardrail replaced the rest of a reply. `matched`: its term, or "check"; `added_ms`: how long the text was held for it."""
+
+    reply: int
+    guardrail: str
+    matched: str
+    added_ms: float
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInConfirmed:
+    """A strategy took what the caller is saying over the agent, or has just said, for an interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +266,17 @@ class DtmfReceived:
 
 @dataclass(frozen=True, slots=True)
 class DtmfRequested:
-    """The agent shall press keys."""
+    """The agent shall press keys once it is silent, `delay_ms` from one to the next."""
 
     digits: str
+    delay_ms: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRequested:
+    """The agent shall fall silent and answer nothing while the caller is listened to; or it may speak again."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +288,14 @@ class TransferRequested:
 
 @dataclass(frozen=True, slots=True)
 class HangUpRequested:
-    """The call shall end once what is being said has been heard; `text` is said first."""
+    """The call shall end once what is being said has been heard; `text` is said first.
+
+    `polite`: not over the caller, and not if they interrupt what is being said.
+    """
 
     reason: str
     text: str = ""
+    polite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +309,6 @@ Event = (
     CallAnswered | CallerHungUp | SpeechStarted | SpeechContinued | SpeechStopped | InterimReceived | FinalReceived
     | ProviderTurnStarted | ProviderTurnEnded | ProviderReplyStarted | ReplyStarted | InstantRecorded | SegmentReady
     | SegmentSynthesized | SegmentAligned | ReplyGenerated | AudioHeard | ReplyFailed | TranscriptionFailed | ToolCalled
-    | ToolReturned | UsageReported | SayRequested | InjectRequested | DtmfReceived | DtmfRequested | TransferRequested
-    | HangUpRequested | LimitReached
+    | ToolReturned | StageFailed | GuardrailHit | BargeInConfirmed | UsageReported | SayRequested | InjectRequested | DtmfReceived
+    | DtmfRequested | MuteRequested | TransferRequested | HangUpRequested | LimitReached
 )

@@ -17,6 +17,8 @@ INSTANTS: Mapping[str, str] = {
     "endpointed_at": "when the silence granted to the caller had passed, and was known to be one",
     "stt_requested_at": "when the last final transcript was asked for",
     "stt_final_at": "when the last final transcript of the turn arrived",
+    "transcript_hooks_started_at": "when the text stages after the recogniser began with that transcript",
+    "transcript_hooks_ended_at": "when they had ended",
     "failed_reply_ordered_at": "when the first reply was ordered that failed unheard and was replaced",
     "failed_reply_ended_at": "when the reply in its place was ordered",
     "reply_ordered_at": "when the engine ordered the reply",
@@ -27,6 +29,8 @@ INSTANTS: Mapping[str, str] = {
     "llm_finished_at": "when its last token had arrived",
     "sentence_started_at": "when the first token reached the segmenter",
     "sentence_ready_at": "when the first segment was complete",
+    "stages_started_at": "when the text stages before the voice began with the first segment",
+    "stages_ended_at": "when they had ended",
     "tts_requested_at": "when the first segment was given to the synthesiser",
     "tts_first_byte_at": "when its first audio arrived",
     "tts_last_byte_at": "when the last audio of the last segment had arrived",
@@ -51,6 +55,11 @@ class ToolRun:
     arguments: str
     result: str | None = None
     error: str | None = None
+    called_at: float | None = None
+    """When the model had asked for it, in seconds of the call's clock."""
+    returned_at: float | None = None
+    """When it had ended; None when it did not while its turn was open."""
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,10 @@ class TurnFacts:
     reply: int
     """The number of the last reply of this turn; 0 when none was ordered."""
     revision: int | None = None
+    edit_requested_at: float | None = None
+    """When the edit was asked for that brought this revision into the call; None when the call began with it."""
+    edit_effective_turn: int | None = None
+    """The first turn that was answered with it."""
     caller_text: str = ""
     overlap_text: str = ""
     """What the caller said over the agent without interrupting it."""
@@ -79,6 +92,8 @@ class TurnFacts:
     error: str | None = None
     """The first thing that went wrong in it."""
     tools: tuple[ToolRun, ...] = ()
+    guardrails: tuple[str, ...] = ()
+    """The guardrails that replaced a reply of this turn."""
     instants: Mapping[str, float] = field(default_factory=dict)
     """Instants by their name in `INSTANTS`; absent when it did not happen."""
     usage: tuple[Usage, ...] = ()

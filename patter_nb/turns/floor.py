@@ -33,8 +33,6 @@ class Floor:
 
     def __init__(self, policy: TurnPolicy) -> None:
         self.policy = policy
-        self.next_policy = policy
-        """In force from the next turn that opens."""
         self.listening: Turn | None = None
         """The turn in which the caller speaks, or has spoken and was not answered yet."""
         self.speaking: Turn | None = None
@@ -43,6 +41,10 @@ class Floor:
         """Why the call is about to end, and when the line is cut at the latest."""
         self.hung_up = False
         """The caller is gone: nothing is said any more, and only their last words are waited for."""
+        self.muted = False
+        """The agent must be silent: nothing it would say is begun."""
+        self.cut_ins = 0
+        """How often the caller took the floor from the agent."""
         self.answered_at: float | None = None
         self.ended = False
         self.failures = 0
@@ -61,8 +63,7 @@ class Floor:
     # Turns open.
 
     def open(self, kind: TurnKind, onset: float | None = None) -> Turn:
-        """A new turn; the newest policy governs from here on."""
-        self.policy = self.next_policy
+        """A new turn."""
         turn = Turn(kind, onset)
         self.history.place(turn)
         return turn
@@ -148,6 +149,7 @@ class Floor:
     def take_back(self, turn: Turn) -> None:
         """The caller goes on before anything of the reply was heard."""
         self.put_back(turn)
+        self.cut_ins += 1
         turn.resumed += 1
         for name in ("failed_reply_ordered_at", "failed_reply_ended_at"):
             # The wait of the caller begins anew, so what failed before is no part of it.
@@ -158,6 +160,7 @@ class Floor:
     def interrupt(self, turn: Turn, onset: float, now: float) -> None:
         """The caller speaks over the agent and means it."""
         self._silence(turn.reply)
+        self.cut_ins += 1
         turn.interrupted = True
         turn.instants |= {"barge_in_started_at": onset, "barge_in_at": now}
         heard = turn.reply.heard_seconds
@@ -270,7 +273,7 @@ class Floor:
             self.cut_off(self.speaking, reason, now)
         if self.listening is not None:
             self.close(self.listening, now)
-        if text:
+        if text and not self.muted:
             self.order(self.open("goodbye"), "goodbye", now, text)
 
     def hang_up(self, now: float) -> None:

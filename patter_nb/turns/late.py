@@ -57,5 +57,5 @@ class Late:
     def _tool_returned(self, turn: Turn, reply: Reply, event: ToolReturned, now: float) -> None:
         reply.tool_returned(event, now)
         if turn.written:
-            late = {"id": event.id, "result": event.result, "error": event.error}
+            late = {"id": event.id, "result": event.result, "error": event.error, "at": now}
             self._floor.record("late_tool_result", turn=turn.number, reply=event.reply, **late)

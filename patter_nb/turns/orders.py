@@ -1,4 +1,4 @@
-"""What the agent is told from outside to do: say something, know something, press keys, hand the call on, end it."""
+"""What the agent is told from outside to do: say something, know something, press keys, hand the call on, end it, be silent."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import cast, get_args
 
 from patter_nb.turns.commands import SendDtmf, TransferCall
 from patter_nb.turns.events import (
-    DtmfReceived,
     DtmfRequested,
     HangUpRequested,
     InjectRequested,
     LimitReached,
+    MuteRequested,
     SayRequested,
     TransferRequested,
 )
 from patter_nb.turns.floor import Floor
 from patter_nb.turns.messages import Message, Role
 
-Order = SayRequested | InjectRequested | TransferRequested | HangUpRequested
+Order = SayRequested | InjectRequested | DtmfRequested | TransferRequested | HangUpRequested
 
 
 class Orders:
@@ -26,37 +26,40 @@ class Orders:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._waiting: deque[Order] = deque()
+        self._waiting: deque[tuple[Order, int]] = deque()
+        """Each with how often the caller had cut in when it came."""
 
     # What is asked for.
 
     def say_requested(self, event: SayRequested, now: float) -> None:
         if not event.text.strip():
             raise ValueError("SayRequested.text is empty; give the words to say.")
-        if event.interrupt:
+        if event.interrupt and not self._floor.muted:
             self._floor.yield_floor("say", now)
-            self._waiting.appendleft(event)
+            self._waiting.appendleft((event, self._floor.cut_ins))
         else:
-            self._waiting.append(event)
+            self.wait(event, now)
 
-    def inject_requested(self, event: InjectRequested, _now: float) -> None:
+    def inject_requested(self, event: InjectRequested, now: float) -> None:
         roles = get_args(Role)
         if event.role not in roles:
             raise ValueError(f"InjectRequested.role is {event.role!r}; give one of {', '.join(roles)}.")
         self._floor.history.inject(Message(cast(Role, event.role), event.text))
         if event.reply:
-            self._waiting.append(event)
+            self.wait(event, now)
 
-    def wait(self, event: TransferRequested | HangUpRequested, _now: float) -> None:
-        """Transfers and hang-ups wait until what is being said was heard."""
-        self._waiting.append(event)
+    def wait(self, event: Order, _now: float) -> None:
+        """It waits at least until what is being said was heard."""
+        self._waiting.append((event, self._floor.cut_ins))
 
-    def dtmf_requested(self, event: DtmfRequested, _now: float) -> None:
-        self._floor.commands.append(SendDtmf(event.digits))
-        self._floor.record("dtmf_sent", digits=event.digits)
-
-    def dtmf_received(self, event: DtmfReceived, _now: float) -> None:
-        self._floor.record("dtmf_received", digit=event.digit)
+    def mute_requested(self, event: MuteRequested, now: float) -> None:
+        floor = self._floor
+        if event.on == floor.muted:
+            return
+        floor.muted = event.on
+        floor.record("muted" if event.on else "unmuted")
+        if event.on:
+            floor.yield_floor("muted", now)
 
     def limit_reached(self, event: LimitReached, now: float) -> None:
         if self._floor.leaving is None:
@@ -68,19 +71,21 @@ class Orders:
     def carry_out(self, now: float) -> bool:
         """The rule of orders: the next one, when its time has come."""
         floor = self._floor
-        if not self._waiting or floor.speaking is not None or floor.answered_at is None:
+        if self._withdraw() or floor.speaking is not None or floor.answered_at is None:
             return False
-        order = self._waiting[0]
-        polite = isinstance(order, InjectRequested) or (isinstance(order, SayRequested) and not order.interrupt)
-        if polite and floor.listening is not None:
+        entry = next((entry for entry in self._waiting if not (floor.muted and _speaks(entry[0]))), None)
+        if entry is None or (_is_polite(entry[0]) and floor.listening is not None):
             return False
-        self._waiting.popleft()
-        match order:
+        self._waiting.remove(entry)
+        match entry[0]:
             case SayRequested(text):
                 floor.order(floor.open("said"), "said", now, text)
             case InjectRequested():
                 self.forget_injected()
                 floor.order(floor.open("said"), "answer", now)
+            case DtmfRequested(digits, delay_ms):
+                floor.commands.append(SendDtmf(digits, delay_ms))
+                floor.record("dtmf_sent", digits=digits)
             case TransferRequested(number):
                 floor.commands.append(TransferCall(number))
             case HangUpRequested(reason, text):
@@ -89,11 +94,32 @@ class Orders:
 
     def forget_injected(self) -> None:
         """An answer was ordered: it also answers what was injected before."""
-        self._waiting = deque(order for order in self._waiting if not isinstance(order, InjectRequested))
+        self._waiting = deque(entry for entry in self._waiting if not isinstance(entry[0], InjectRequested))
 
     def drop(self) -> None:
         """The call ends before these could be carried out."""
-        for order in self._waiting:
+        for order, _ in self._waiting:
             if isinstance(order, SayRequested):
                 self._floor.record("unsaid", text=order.text)
         self._waiting.clear()
+
+    def _withdraw(self) -> bool:
+        """The caller cut in since the agent wanted to hang up: it does not want to any more. Never applies as a rule."""
+        for entry in tuple(self._waiting):
+            order, cut_ins = entry
+            if isinstance(order, HangUpRequested) and order.polite and cut_ins < self._floor.cut_ins:
+                self._waiting.remove(entry)
+                self._floor.record("hang_up_withdrawn", reason=order.reason)
+        return not self._waiting
+
+
+def _speaks(order: Order) -> bool:
+    """Whether the agent would open its mouth for it."""
+    return isinstance(order, SayRequested | InjectRequested)
+
+
+def _is_polite(order: Order) -> bool:
+    """Whether it also waits for the caller."""
+    if isinstance(order, HangUpRequested):
+        return order.polite
+    return isinstance(order, InjectRequested) or (isinstance(order, SayRequested) and not order.interrupt)

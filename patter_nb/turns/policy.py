@@ -16,6 +16,10 @@ class TurnPolicy:
     """How long after the hangover a final transcript is waited for; then the turn goes on with the words there are."""
     barge_in_seconds: float | None = 0.3
     """Consecutive caller speech over the agent's voice that interrupts it; None: the agent is never interrupted."""
+    confirm_seconds: float | None = None
+    """How long after that a strategy may take to confirm it by the caller's words; None: none is asked."""
+    keys_seconds: float = 1.0
+    """How long after a key of the telephone another one belongs to the same utterance."""
     resume_seconds: float = 0.1
     """Caller speech, before any audio of the reply has played, that takes the turn back."""
     reply_timeout_seconds: float = 15.0
@@ -29,8 +33,6 @@ class TurnPolicy:
     """How long a goodbye may take before the line is cut anyway."""
     max_failures: int = 3
     """Replies in a row that may fail before the agent says goodbye."""
-    filler_seconds: float = 1.0
-    """How long a tool may run before its filler line is spoken."""
     fallback: str = "I'm sorry, I had a problem just now. Could you say that again?"
     """Spoken when a reply fails before any of it was heard; empty: say nothing."""
     goodbye: str = "I'm sorry, I have to end the call here. Goodbye."

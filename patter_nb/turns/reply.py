@@ -34,16 +34,22 @@ class Tool:
     name: str
     arguments: str
     filler: str
+    filler_at: float
+    """When its filler line is due."""
     round: int
     called_at: float
     ordered: bool = False
     returned: bool = False
+    returned_at: float | None = None
+    attempts: int = 1
+    ends_reply: bool = False
     result: str | None = None
     error: str | None = None
 
-    def returns(self, event: ToolReturned) -> None:
+    def returns(self, event: ToolReturned, now: float) -> None:
         """It ended; a late result replaces the note that it was cancelled."""
         self.returned, self.result, self.error = True, event.result, event.error
+        self.returned_at, self.attempts, self.ends_reply = now, event.attempts, event.ends_reply
 
     def cancel(self) -> None:
         """Its reply is over before it is."""
@@ -52,7 +58,8 @@ class Tool:
 
     def run(self) -> ToolRun:
         """As the turn's row has it."""
-        return ToolRun(self.id, self.name, self.arguments, self.result, self.error)
+        times = (self.called_at, self.returned_at)
+        return ToolRun(self.id, self.name, self.arguments, self.result, self.error, *times, self.attempts)
 
     def message(self) -> Message:
         """As the model is told."""
@@ -70,6 +77,8 @@ class Reply:
     adopted: bool = False
     """A speech-to-speech provider began it by itself."""
     revision: int | None = None
+    edit_requested_at: float | None = None
+    edit_effective_turn: int | None = None
     segments: dict[int, Segment] = field(default_factory=dict)
     tools: list[Tool] = field(default_factory=list)
     instants: dict[str, float] = field(default_factory=dict)
@@ -98,6 +107,7 @@ class Reply:
 
     def started(self, event: ReplyStarted, _now: float) -> None:
         self.revision = event.revision
+        self.edit_requested_at, self.edit_effective_turn = event.edit_requested_at, event.edit_effective_turn
 
     def instant_recorded(self, event: InstantRecorded, now: float) -> None:
         self.instants.setdefault(known_instant(event.name), event.at)
@@ -139,12 +149,13 @@ class Reply:
     def tool_called(self, event: ToolCalled, now: float) -> None:
         self.progressed = True
         if not self.failed:
-            self.tools.append(Tool(event.id, event.name, event.arguments, event.filler, self.round, called_at=now))
+            asked = (event.id, event.name, event.arguments, event.filler, now + event.filler_seconds)
+            self.tools.append(Tool(*asked, self.round, called_at=now))
 
-    def tool_returned(self, event: ToolReturned, _now: float) -> None:
+    def tool_returned(self, event: ToolReturned, now: float) -> None:
         for tool in self.tools:
             if tool.id == event.id:
-                tool.returns(event)
+                tool.returns(event, now)
 
     # What the engine does with it.
 
@@ -219,17 +230,18 @@ class Reply:
                 yield tool
 
     def filler(self) -> Tool | None:
-        """The first running tool with a filler line, while that line would break a silence and none was spoken."""
+        """The running tool whose filler line is due first, while that line would break a silence and none was spoken."""
         if self.filled or not self.quiet:
             return None
-        return next((tool for tool in self.tools if tool.filler and not tool.returned), None)
+        running = [tool for tool in self.tools if tool.filler and not tool.returned]
+        return min(running, key=lambda tool: tool.filler_at, default=None)
 
-    def next_timer(self, reply_timeout_seconds: float, filler_seconds: float) -> float | None:
+    def next_timer(self, reply_timeout_seconds: float) -> float | None:
         """When it will be overdue, or its filler line is due."""
         if not self.progressed:
             return self.waits_since + reply_timeout_seconds
         tool = self.filler()
-        return None if tool is None else tool.called_at + filler_seconds
+        return None if tool is None else tool.filler_at
 
     # What is told of it.
 
@@ -261,7 +273,14 @@ class Reply:
         return messages
 
     def _round_tools(self) -> list[Tool]:
-        return [] if self.failed else [tool for tool in self.tools if tool.round == self.round]
+        """The tools after which the model is to be asked again."""
+        tools = [] if self.failed else [tool for tool in self.tools if tool.round == self.round]
+        return [] if self._ended_by(tools) else tools
+
+    def _ended_by(self, tools: list[Tool]) -> bool:
+        """Whether they have returned and one of them leaves nothing to add to what was said, a filler line aside."""
+        said = len(self.segments) > self.filled
+        return said and all(tool.returned for tool in tools) and any(tool.ends_reply for tool in tools)
 
 
 def known_instant(name: str) -> str:

@@ -33,6 +33,8 @@ class Turn:
     endpoint: Endpointing = field(default_factory=Endpointing)
     instants: dict[str, float] = field(default_factory=dict)
     usage: list[Usage] = field(default_factory=list)
+    guardrails: list[str] = field(default_factory=list)
+    """Those that replaced a reply of it."""
     error: str | None = None
     deaf: bool = False
     """The recogniser failed on it: the caller is asked to say it again."""
@@ -93,6 +95,8 @@ class Turn:
             kind=self.kind,
             reply=0 if last is None else last.number,
             revision=None if last is None else last.revision,
+            edit_requested_at=None if last is None else last.edit_requested_at,
+            edit_effective_turn=None if last is None else last.edit_effective_turn,
             caller_text=" ".join(self.words),
             overlap_text=" ".join(self.overlap),
             agent_text="" if last is None else last.text(),
@@ -102,6 +106,7 @@ class Turn:
             resumed=self.resumed,
             error=self.error,
             tools=tuple(tool.run() for reply in self.replies for tool in reply.tools),
+            guardrails=tuple(self.guardrails),
             instants={**self.instants, **({} if last is None else last.instants)},
             usage=tuple(self.usage),
         )
