@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Sequence
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from patter_nb.audio.recording import Recording
-from patter_nb.errors import PatterError
+from patter_nb.callbacks import Orders
+from patter_nb.errors import ConfigError, PatterError
+from patter_nb.live import Edit, Live
 from patter_nb.notebook.display import CardHandle
 from patter_nb.notebook.view import CallView, pieces_of, speech_of
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.boundary import guarded
+from patter_nb.session.notices import CallEvent, Notices
 from patter_nb.session.session import Session
+from patter_nb.turns.events import Event
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,15 +31,19 @@ if TYPE_CHECKING:
 State = Literal["running", "ended", "failed"]
 
 
-class Call:
+class Call(Orders):
     """One phone conversation. It starts at once; `await call` waits for its end, and so does `await call.ended()`.
 
     Whoever cancels that wait ends the test and keeps its rows: an interrupt of the cell that awaits does, and so does a time-out
     put around it (`asyncio.wait_for`). To look in again later, wait with `call.ended(timeout_seconds=...)`: the call goes on.
+
+    While it is on: `say`, `inject`, `hangup`, `send_dtmf`, `transfer`, `mute` and `unmute`, `edit` and `rollback`, `stream`.
     """
 
-    def __init__(self, call_id: str, log: CallLog, shelf: RecordingShelf) -> None:
+    def __init__(self, call_id: str, log: CallLog, shelf: RecordingShelf, live: Live, notices: Notices) -> None:
         self.id = call_id
+        self.live = live
+        """The agent of this call, and the edit that waits for its next reply."""
         self.state: State = "running"
         self.error: str | None = None
         """Why the call failed, in one sentence; None while it runs and when it ended as calls do."""
@@ -46,6 +56,10 @@ class Call:
         self._task: asyncio.Task[None] | None = None
         self._card: CardHandle | None = None
         self._stop_reason: str | None = None
+        self._notices = notices
+        self._lock = threading.Lock()
+        self._early: list[Event] = []
+        """Orders that came before there was a session to take them."""
 
     # How a call is held: used by `Patter` only.
 
@@ -67,7 +81,11 @@ class Call:
 
     def attach(self, session: Session) -> None:
         """The session that runs this call; may be called from another thread."""
-        self._session = session
+        with self._lock:
+            self._session, early = session, self._early
+            self._early = []
+        for event in early:
+            session.post(event)
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
 
@@ -104,8 +122,19 @@ class Call:
         await asyncio.to_thread(self._shelf.retry)
         if (problem := self._shelf.problem_of(self.id)) is not None:
             self._log.event(self.id, self.duration_seconds, "recording_not_saved", {"error": problem})
+        await self._tell_end()
         if self._card is not None:
             await guarded(self._card.update(self.view), self._undrawn, who="the card")
+
+    async def _tell_end(self) -> None:
+        """Tell the callbacks that the call is over, and wait until all of them have been called."""
+        row = self._log.row(self.id)
+        end = {name: row.get(name) for name in ("caller", "callee", "direction", "end_reason", "error")}
+        said = self._log.transcript(self.id)
+        end |= {"call_id": self.id, "ended_at": time.time(), "transcript": said, "conversation_history": said}
+        self._notices.tell("call_ended", self.duration_seconds, {**end, "metrics": self.metrics}, callback="on_call_end")
+        self._notices.finish()
+        await self._notices.drained()
 
     def _undrawn(self, error: str) -> None:
         self._log.event(self.id, self.duration_seconds, "card_not_drawn", {"error": error})
@@ -141,6 +170,37 @@ class Call:
         if session is not None:
             session.stop(reason)
 
+    def _hand_over(self, event: Event) -> bool:
+        if self.state != "running":
+            return False
+        with self._lock:
+            session = self._session
+            if session is None:
+                self._early.append(event)
+                return True
+        return session.post(event)
+
+    def edit(self, *, note: str = "", **changes: Any) -> Edit:
+        """Change fields of this call's agent, from its next reply on: `call.edit(system_prompt="...")`. From any thread.
+
+        `ConfigError` when the changes make no agent, or name what stays as it is during a call; nothing has changed then.
+        """
+        self._expect_running()
+        return self.live.propose(note=note, **changes)
+
+    def rollback(self, number: int, *, note: str = "") -> Edit:
+        """Take what an earlier revision of the agent says, from the next reply of this call on."""
+        self._expect_running()
+        return self.live.line.roll_back(number, note=note, live=self.live)
+
+    def _expect_running(self) -> None:
+        if self.state != "running":
+            raise ConfigError("The call is over: phone.edit(...) changes the agent for the next one.")
+
+    def stream(self) -> AsyncIterator[CallEvent]:
+        """Everything that happens in the call, from its beginning to its end: `async for event in call.stream()`."""
+        return self._notices.stream()
+
     @property
     def duration_seconds(self) -> float:
         """Seconds since the answer; 0.0 before it."""
@@ -163,12 +223,7 @@ class Call:
 
         Word for word: phone numbers are not masked here, so that it can be worked with; tables, cards and reprs mask them.
         """
-        lines: list[dict[str, str]] = []
-        for facts in self._log.facts(self.id):
-            for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
-                if text:
-                    lines.append({"role": role, "text": text})
-        return lines
+        return self._log.transcript(self.id)
 
     @property
     def metrics(self) -> CallMetrics:

@@ -53,6 +53,10 @@ class MissingExtra(ConfigError, ImportError):  # noqa: N818 (it is the public na
     """A part that needs an optional package was used without it; the message holds the pip command."""
 
 
+class PatterWarning(UserWarning):
+    """Something you gave has no effect here; told once, where you gave it."""
+
+
 class CarrierError(PatterError):
     """The phone side said or did something it must not."""
 

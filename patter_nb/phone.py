@@ -6,21 +6,29 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from patter_nb.agent import Agent, AgentSettings
+from patter_nb.agents import Agents
 from patter_nb.call import Call
+from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks
 from patter_nb.callers import check_first_line, read_caller
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.live import Revision, RevisionLine
+from patter_nb.guardrails import Guardrail, guardrail
+from patter_nb.live import Difference, Edit, Live, Revision, RevisionLine, Scope
 from patter_nb.notebook.display import CardHandle, in_notebook
+from patter_nb.providers.base import LLM
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store
+from patter_nb.remote import RemoteMessage
+from patter_nb.session.notices import Notices
+from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
+from patter_nb.tools import Tool, tool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +38,22 @@ CLOUD = ("api_key", "backend_url", "rest_url", "mode")
 
 NEEDED = {
     "stt": "LocalSTT() listens on this machine without a key",
-    "llm": "DemoBrain() answers from the prompt without a key",
     "tts": "LocalTTS() speaks on this machine without a key",
 }
+
+
+class SpeechCallback:
+    """One of the seven speech events of a phone: a function of one dictionary, sync or async, or None."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, phone: Patter, owner: type | None = None) -> Callback | None:
+        return phone._speech_events.get(self._name)
+
+    def __set__(self, phone: Patter, function: Callback | None) -> None:
+        Callbacks(**{self._name: function})  # says what is wrong with it
+        phone._speech_events[self._name] = function
 
 
 class Patter:
@@ -44,7 +65,17 @@ class Patter:
 
     A process that is killed (`kill -9`, a crash of the kernel) in mid-call leaves every turn that was closed in the store, and
     the call without an end. The turn that was open is lost, and so is the recording: it is in memory until the call ends.
+
+    `on_user_speech_started` and its six siblings may be set to functions; they hold for calls that begin afterwards.
     """
+
+    on_user_speech_started = SpeechCallback()
+    on_user_speech_ended = SpeechCallback()
+    on_user_speech_eos = SpeechCallback()
+    on_agent_speech_started = SpeechCallback()
+    on_agent_speech_ended = SpeechCallback()
+    on_llm_token = SpeechCallback()
+    on_audio_out = SpeechCallback()
 
     def __init__(
         self,
@@ -68,19 +99,22 @@ class Patter:
         self._log = CallLog(self._store)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
         self._show = show
-        self._lines: dict[str, RevisionLine] = {}
+        self._agents = Agents(self._keep)
+        self._speech_events: dict[str, Callback | None] = {}
         self._calls: list[Call] = []
 
     def agent(self, system_prompt: str, **settings: Unpack[AgentSettings]) -> Agent:
         """Make an agent; fields, defaults and checks are those of `Agent`. Slow parts (models) begin to load now.
 
-        Running this again with the same `name` stages a revision for the next call.
+        `llm` may be an async generator of the messages, too. Running this again with the same `name` stages a revision for the next
+        call. Tools and guardrails that cells gave to this phone (`@phone.tool`) are part of it.
         """
         _check_settings(settings)
-        agent = Agent(system_prompt=system_prompt, **settings)
+        agent = Agent(system_prompt=system_prompt, **_with_model(self._agents.with_rules(settings)))
         for provider in (agent.stt, agent.llm, agent.tts):
-            provider.ready()
-        self._stage(agent)
+            if provider is not None:
+                provider.ready()
+        self._agents.stage(agent)
         return agent
 
     def test(
@@ -88,6 +122,11 @@ class Patter:
         agent: Agent,
         caller: Any = None,
         *,
+        on_message: Callback | RemoteMessage | str | None = None,
+        on_call_start: Callback | None = None,
+        on_call_end: Callback | None = None,
+        on_transcript: Callback | None = None,
+        on_metrics: Callback | None = None,
         speed: Literal["real", "max"] = "real",
         noise_db: float | None = None,
         seed: int = 0,
@@ -100,25 +139,94 @@ class Patter:
         `caller`: a list of lines (strings or `Line`), the path of a WAV file, or `(samples, hz)`. `speed="max"`: as fast as the
         machine can, for providers that wait with the loop's clock only. `noise_db`: white noise on the caller's line, this many
         dB below its voice, drawn with `seed`. `pinned`: run exactly this object, also when its name has a newer revision.
+
+        `on_message` answers instead of a model: a function of the message, an async generator of pieces, a URL or a `RemoteMessage`.
+        The other callbacks are told what happens; `patter_nb.callbacks` says with which keys.
         """
         loop = _running_loop()
         script = read_caller(caller)
-        given = self._known(agent)
-        newer = None if given is None or pinned else self._newer(given)
+        callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
+        given = self._agents.known(agent)
+        newer = None if given is None or pinned else self._agents.newer(given)
         speaks = agent if newer is None else newer.agent
+        _check_mode(speaks, callbacks)
         _check_speed(speed, speaks)
         _check_numbers(noise_db, seed)
         check_first_line(script, greets=bool(speaks.greeting))
         if newer is not None and given is not None:
             _tell_newer(newer, given)
-        revision = newer or given or self._stage(agent)
-        call = Call(f"test_{uuid.uuid4().hex[:12]}", self._log, self._shelf)
-        work = SimulatedTest(self._log, revision, script, speed=speed, noise_db=noise_db, seed=seed, record=record, loop=loop)
+        revision = newer or given or self._agents.stage(agent)
+        call_id = f"test_{uuid.uuid4().hex[:12]}"
+        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id), UserCode(loop)
+        notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
+        call = Call(call_id, self._log, self._shelf, live, notices)
+        how = {"speed": speed, "noise_db": noise_db, "seed": seed, "record": record}
+        work = SimulatedTest(self._log, live, script, **how, user_code=user_code, callbacks=callbacks, notices=notices)
         shown = self._show if show is None else show
         self._calls.append(call)
         self._log.begin(work.facts(call.id))
         call.hold(work.hold, CardHandle(call.view()) if shown and in_notebook() else None)
         return call
+
+    # Edits, and rules that cells give to the phone.
+
+    def edit(self, agent: Agent | str | None = None, *, note: str = "", scope: Scope = "all calls", **changes: Any) -> Edit:
+        """Change an agent: `phone.edit(system_prompt="...")`. From any thread.
+
+        `scope` "all calls": every call that is on changes with its next reply, and later calls begin with it; "next call": only
+        later calls. `agent`: the agent or its name; it may be left out where there is one. `ConfigError` when the changes make no
+        agent; nothing has changed then.
+        """
+        return self._agents.edit(agent, changes, note=note, scope=scope)
+
+    def rollback(self, number: int, agent: Agent | str | None = None, *, note: str = "", scope: Scope = "all calls") -> Edit:
+        """Take what revision `number` says again, as a new revision."""
+        return self._agents.roll_back(agent, number, note=note, scope=scope)
+
+    def diff(self, before: int, after: int | None = None, agent: Agent | str | None = None) -> Difference:
+        """What differs between two revisions; `after`: by default the newest."""
+        return self._agents.diff(agent, before, after)
+
+    def line(self, agent: Agent | str | None = None) -> RevisionLine:
+        """The revisions of an agent, oldest first, and the calls that run one of them."""
+        return self._agents.line(agent)
+
+    def tool(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+        """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their next
+        reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
+        made = tool(fn, **settings) if fn is not None else tool(**settings)
+        if isinstance(made, Tool):
+            self._agents.add_tool(made)
+            return made
+
+        def keep(function: Callable[..., Any]) -> Tool:
+            kept = made(function)
+            self._agents.add_tool(kept)
+            return kept
+
+        return keep
+
+    def guardrail(self, name: Any, *given: Any, **settings: Any) -> Any:
+        """A guardrail for every agent of this phone, those of calls that are on included, from their next reply on: over a check, or
+        as `phone.guardrail("prices", blocked_terms=[...])`. Running the cell again replaces it."""
+        made = guardrail(name, *given, **settings)
+        if isinstance(made, Guardrail):
+            self._agents.add_guardrail(made)
+            return made
+
+        def keep(function: Callable[..., Any]) -> Guardrail:
+            kept: Guardrail = made(function)
+            self._agents.add_guardrail(kept)
+            return kept
+
+        return keep
+
+    # What happened.
+
+    @property
+    def live_calls(self) -> tuple[Call, ...]:
+        """The calls that are on."""
+        return tuple(call for call in self._calls if call.state == "running")
 
     @property
     def last_call(self) -> Call | None:
@@ -134,6 +242,16 @@ class Patter:
     def turns(self) -> pd.DataFrame:
         """One row per turn of this object's calls."""
         return self._log.turns()
+
+    @property
+    def revisions(self) -> pd.DataFrame:
+        """One row per revision of an agent, with the turns it answered, their median gap and their cost."""
+        return self._log.revisions()
+
+    @property
+    def tools_log(self) -> pd.DataFrame:
+        """One row per execution of a tool in this object's calls."""
+        return self._log.tools()
 
     @property
     def events(self) -> pd.DataFrame:
@@ -153,33 +271,29 @@ class Patter:
         kept = self._shelf.retry(timeout_seconds)
         return self._log.flush(max(0.0, deadline - time.monotonic())) and kept
 
-    def _stage(self, agent: Agent, note: str = "") -> Revision:
-        line = self._lines.setdefault(agent.name, RevisionLine(agent.name))
-        revision, new = line.stage(agent, note)
-        if new:
-            self._log.revision(
-                RevisionFacts(
-                    agent=agent.name,
-                    number=revision.number,
-                    content_id=revision.content_id,
-                    parent=revision.parent,
-                    note=note,
-                    created_at=revision.created_at,
-                    content=agent.content(),
-                )
+    def _keep(self, name: str, revision: Revision) -> None:
+        self._log.revision(
+            RevisionFacts(
+                agent=name,
+                number=revision.number,
+                content_id=revision.content_id,
+                parent=revision.parent,
+                note=revision.note,
+                created_at=revision.created_at,
+                scope=revision.scope,
+                content=revision.agent.content(),
             )
-        return revision
+        )
 
-    def _known(self, agent: Agent) -> Revision | None:
-        """The revision of the agent's content, holding this very object; None for one that was never seen."""
-        if not isinstance(agent, Agent):
-            raise ConfigTypeError(f"agent is {type(agent).__name__}; it must be an Agent, as phone.agent(...) returns it.")
-        line = self._lines.get(agent.name)
-        return None if line is None or line.find(agent) is None else line.exact(agent)
+    def _callbacks(self, on_message: Callback | RemoteMessage | str | None, *others: Callback | None) -> Callbacks:
+        """The callbacks of a call that begins now."""
+        names = ("on_call_start", "on_call_end", "on_transcript", "on_metrics")
+        answers = RemoteMessage(on_message) if isinstance(on_message, str) else on_message
+        speech = {name: self._speech_events.get(name) for name in SPEECH_EVENTS}
+        return Callbacks(on_message=answers, **dict(zip(names, others, strict=True)), **speech)
 
-    def _newer(self, given: Revision) -> Revision | None:
-        newest = self._lines[given.agent.name].newest
-        return None if newest.number == given.number else newest
+    def _callback_failed(self, call: Call, name: str, error: str) -> None:
+        self._log.event(call.id, call.duration_seconds, "callback_failed", {"callback": name, "error": error})
 
     def __repr__(self) -> str:
         return f"<Patter, {len(self._calls)} calls, store {self._store.name if self._store else 'off'}>"
@@ -198,10 +312,33 @@ def _tell_newer(newer: Revision, given: Revision) -> None:
     print(f"{told}; pinned=True keeps yours.")  # noqa: T201 (a line under the cell, where the one who gave it looks)
 
 
+def _with_model(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with a model in the place of a bare function."""
+    llm = settings.get("llm")
+    if llm is None or isinstance(llm, type | LLM) or not callable(llm):
+        return settings
+    from patter_nb.providers.custom import CustomLLM
+
+    return {**settings, "llm": CustomLLM(llm)}
+
+
+def _check_mode(agent: Agent, callbacks: Callbacks) -> None:
+    """What answers in this call, and that it is one thing."""
+    if agent.provider != "pipeline":
+        engine = type(agent.engine).__name__
+        raise ConfigError(f"engine is {engine}; calls with speech-to-speech engines are not there yet: give stt=, llm= and tts=.")
+    if agent.llm is not None and callbacks.on_message is not None:
+        raise ConfigError("on_message is given, and the agent has llm=: leave one of them out, since only one can answer.")
+    if agent.llm is None and callbacks.on_message is None:
+        raise ConfigError("llm is missing: DemoBrain() answers from the prompt without a key; or give on_message= to test().")
+
+
 def _check_settings(settings: Mapping[str, object]) -> None:
     known = AgentSettings.__annotations__
     if unknown := [name for name in settings if name not in known]:
         raise ConfigTypeError(f"agent() does not know {', '.join(unknown)}; it takes system_prompt, {', '.join(known)}.")
+    if settings.get("engine") is not None or settings.get("provider") not in (None, "pipeline"):
+        return
     for name, remedy in NEEDED.items():
         if settings.get(name) is None:
             raise ConfigError(f"{name} is missing: {remedy}, or give any object that follows patter_nb.providers.base.")
@@ -221,7 +358,7 @@ def _check_speed(speed: str, agent: Agent) -> None:
         raise ConfigError(f'speed is {speed!r}; it must be "real" or "max".')
     if speed == "max":
         for name, provider in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
-            if not provider.virtual_time:
+            if provider is not None and not provider.virtual_time:
                 raise ConfigError(
                     f'{name} is {type(provider).__name__}, which works in real time only: use speed="real", or a scripted {name}.'
                 )

@@ -10,19 +10,22 @@ from functools import partial
 from typing import Any, Literal
 
 from patter_nb.agent import Agent
+from patter_nb.audio.plug import voice_model
 from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
 from patter_nb.call import Call
+from patter_nb.callbacks import Callbacks
 from patter_nb.callers import Script, Sound, caller_voice, render
 from patter_nb.carriers.base import Connection
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import NoiseSpec, SimulatedCaller, SpokenLine
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.clock import run_virtual
-from patter_nb.live import Live, Revision
-from patter_nb.providers.base import Prewarms
+from patter_nb.live import Live
+from patter_nb.providers.base import STT, TTS, Prewarms
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.session.boundary import guarded
+from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup
 from patter_nb.session.simulated_call import hold_simulated_call
@@ -42,31 +45,39 @@ class SimulatedTest:
     def __init__(
         self,
         log: CallLog,
-        revision: Revision,
+        live: Live,
         script: Script,
         *,
         speed: Literal["real", "max"],
         noise_db: float | None,
         seed: int,
         record: bool,
-        loop: asyncio.AbstractEventLoop,
+        user_code: UserCode,
+        callbacks: Callbacks,
+        notices: Notices,
     ) -> None:
         self._log = log
-        self._revision = revision
+        self._live = live
+        self._revision = revision = live.current
+        self._agent = revision.agent
+        self._stt, self._tts = _pipeline(self._agent)
         self._script = script
         self._real = speed == "real"
         self._noise = None if noise_db is None else NoiseSpec(snr_db=noise_db)
         self._seed = seed
         self._record = record
-        self._user_code = UserCode(loop)
+        self._user_code = user_code
+        self._callbacks = callbacks
+        self._notices = notices
         # A recogniser that is told what it hears needs no words in the sound, so none of the models.
-        self._synthetic = revision.agent.stt.virtual_time and not isinstance(script, Sound)
+        self._synthetic = self._stt.virtual_time and not isinstance(script, Sound)
         if not self._synthetic and not isinstance(script, Sound):
             caller_voice()
 
     def facts(self, call_id: str) -> CallFacts:
         """The call's row as it begins."""
-        agent = self._revision.agent
+        agent = self._agent
+        llm = (None, None) if agent.llm is None else (agent.llm.provider, agent.llm.model)
         return CallFacts(
             call_id=call_id,
             agent=agent.name,
@@ -79,12 +90,12 @@ class SimulatedTest:
             caller=TEST_CALLER,
             callee=TEST_CALLEE,
             started_at=datetime.now(UTC),  # until it is answered
-            stt_provider=agent.stt.provider,
-            stt_model=agent.stt.model,
-            llm_provider=agent.llm.provider,
-            llm_model=agent.llm.model,
-            tts_provider=agent.tts.provider,
-            tts_model=agent.tts.model,
+            stt_provider=self._stt.provider,
+            stt_model=self._stt.model,
+            llm_provider="on_message" if self._callbacks.on_message is not None else llm[0],
+            llm_model="" if self._callbacks.on_message is not None else llm[1],
+            tts_provider=self._tts.provider,
+            tts_model=self._tts.model,
         )
 
     async def hold(self, call: Call) -> None:
@@ -92,18 +103,18 @@ class SimulatedTest:
         lines = await render(self._script, synthetic=self._synthetic)
         # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
         caller = await asyncio.to_thread(self._caller, lines)
-        voice_model = await asyncio.to_thread(self._voice_model)
-        self._tell_voice_activity(call.id, voice_model)
-        agent, policy = self._revision.agent, self._revision.agent.policy()
-        ready = await self._prepare(call.id, agent.greeting)
+        ear = await asyncio.to_thread(self._voice_model)
+        self._tell_voice_activity(call.id, ear)
+        agent, policy = self._agent, self._agent.policy()
+        ready = agent.prewarm and (not agent.prewarm_first_message or await self._prepare(call.id, agent.greeting))
         near, far = connection_pair()
-        work = partial(hold_simulated_call, self._setup(call, voice_model, near), far, caller, call.attach)
+        work = partial(hold_simulated_call, self._setup(call, ear, near), far, caller, call.attach)
         # The lines that may never be wanted must not make the caller wait.
         async with _aside(self._prepare(call.id, *((policy.fallback, policy.goodbye) if ready else ()))):
             await (work() if self._real else _in_virtual_time(call, work))
 
     def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
-        agent = self._revision.agent
+        agent = self._agent
         return SimulatedCaller(
             lines,
             expects_greeting=bool(agent.greeting),
@@ -116,10 +127,10 @@ class SimulatedTest:
 
     async def _prepare(self, call_id: str, *texts: str) -> bool:
         """Let the voice render fixed lines, in the segments a call says them in; False when it could not."""
-        agent, failed = self._revision.agent, list[str]()
-        for segment in (segment for text in texts for segment in spoken_segments(agent, text)):
-            if isinstance(agent.tts, Prewarms) and not failed:
-                await guarded(agent.tts.prepare(segment), failed.append, who=agent.tts.provider)
+        tts, failed = self._tts, list[str]()
+        for segment in (segment for text in texts for segment in spoken_segments(self._agent, text)):
+            if isinstance(tts, Prewarms) and not failed:
+                await guarded(tts.prepare(segment), failed.append, who=tts.provider)
         for error in failed:  # what cannot be prepared is tried again when it is wanted
             self._log.event(call_id, 0.0, "not_prewarmed", {"error": error})
         return not failed
@@ -130,22 +141,36 @@ class SimulatedTest:
         data = {"model": type(model).__name__, "reason": model.reason, "fallback": fallback}
         self._log.event(call_id, 0.0, "voice_activity", data)
 
-    def _setup(self, call: Call, voice_model: VoiceModel, connection: Connection) -> CallSetup:
+    def _setup(self, call: Call, ear: VoiceModel, connection: Connection) -> CallSetup:
         return CallSetup(
             call_id=call.id,
-            live=Live(self._revision),
+            live=self._live,
             connection=connection,
             codec=TwilioMediaCodec(),
             log=self._log,
-            voice_model=voice_model,
+            voice_model=ear,
+            caller=TEST_CALLER,
+            callee=TEST_CALLEE,
             record=self._record,
             real_time=self._real,
+            seed=self._seed,
             turn_closed=call.refresh,
             user_code=self._user_code,
+            callbacks=self._callbacks,
+            notices=self._notices,
         )
 
     def _voice_model(self) -> VoiceModel:
+        if self._agent.vad is not None:
+            return voice_model(self._agent.vad)
         return EnergyModel() if self._synthetic else default_model()
+
+
+def _pipeline(agent: Agent) -> tuple[STT, TTS]:
+    """The ear and the voice that every agent of a pipeline has."""
+    assert agent.stt is not None
+    assert agent.tts is not None
+    return agent.stt, agent.tts
 
 
 def spoken_segments(agent: Agent, text: str) -> list[str]:

@@ -96,6 +96,8 @@ class RevisionFacts:
     """The revision it was made from."""
     note: str
     created_at: datetime
+    scope: str = "next call"
+    """For whom it was made: "next call", "all calls" (those that were on included) or "this call" alone."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """Every field of the agent as plain data, without secrets. It is your own text, so it is kept word for word."""
 

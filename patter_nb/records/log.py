@@ -128,6 +128,10 @@ class CallLog:
         """One row per event of every call."""
         return tables.events_frame(self._readings())
 
+    def tools(self) -> pd.DataFrame:
+        """One row per execution of a tool."""
+        return tables.tools_frame(self._readings())
+
     def revisions(self) -> pd.DataFrame:
         """One row per revision, in the order in which they were made."""
         with self._lock:
@@ -149,6 +153,15 @@ class CallLog:
     def facts(self, call_id: str) -> list[TurnFacts]:
         """The closed turns of this call as they were recorded."""
         return list(self.reading(call_id).record.turns)
+
+    def transcript(self, call_id: str) -> list[dict[str, str]]:
+        """What was said in this call, in order, numbers unmasked: `{"role": "user" | "assistant", "text": ...}`, as it was heard."""
+        lines: list[dict[str, str]] = []
+        for facts in self.facts(call_id):
+            for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
+                if text:
+                    lines.append({"role": role, "text": text})
+        return lines
 
     def row(self, call_id: str) -> dict[str, Any]:
         """This call's row of `calls()` as plain values, None where one is missing."""

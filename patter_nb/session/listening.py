@@ -13,7 +13,7 @@ from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, STTStream, Transcript, TurnEnded, choose_format
 from patter_nb.session.boundary import guard, guarded
-from patter_nb.session.inbound import Inbound
+from patter_nb.session.inbound import Inbound, Recogniser
 from patter_nb.session.meter import Meter
 from patter_nb.session.patience import opened
 from patter_nb.turns.events import (
@@ -36,7 +36,10 @@ LAST_WORDS_SECONDS = 1.0
 
 
 class Listening:
-    """Feeds a call's audio to its recogniser and posts what that hears."""
+    """Feeds a call's audio to its recogniser and posts what that hears.
+
+    `front(recogniser, format)` may put something between the line and the recogniser, which passes on what it is told.
+    """
 
     def __init__(
         self,
@@ -47,10 +50,13 @@ class Listening:
         inbound: Inbound,
         post: Callable[[Event], None],
         meter: Meter,
+        front: Callable[[Recogniser, AudioFormat], Recogniser] = lambda recogniser, _: recogniser,
     ) -> None:
+        assert agent.stt is not None
         self._agent = agent
+        self._stt = agent.stt
         self._context = CallContext(call_id, agent.language)
-        self._wanted = choose_format(agent.stt.formats, audio)
+        self._wanted = choose_format(self._stt.formats, audio)
         self._post = post
         self._meter = meter
         self._stream: STTStream | None = None
@@ -64,7 +70,7 @@ class Listening:
         self._broken = asyncio.Event()
         self._over = asyncio.Event()
         self._failures = 0
-        inbound.listen(self, self._wanted)
+        inbound.listen(front(self, self._wanted), self._wanted)
 
     # What the recogniser is told. A class out of a notebook cell may raise where the protocol says that nothing is raised.
 
@@ -73,14 +79,14 @@ class Listening:
         if self._stream is None:
             self._backlog.append((audio, at))
             return
-        with guard(self._break, who=self._agent.stt.provider):
+        with guard(self._break, who=self._stt.provider):
             self._stream.push(audio, at)
 
     def speech_started(self, at: float) -> None:
         """The caller began to speak at `at`."""
         self._speech_at, self._final_wanted, self._asked = at, False, False
         if self._stream is not None:
-            with guard(self._break, who=self._agent.stt.provider):
+            with guard(self._break, who=self._stt.provider):
                 self._stream.speech_started(at)
 
     def finalize(self) -> None:
@@ -88,7 +94,7 @@ class Listening:
 
         A recogniser that ends turns itself is not asked.
         """
-        if self._asked or self._agent.stt.ends_turns == "provider":
+        if self._asked or self._stt.ends_turns == "provider":
             return
         self._asked = True
         if self._stream is not None:
@@ -101,7 +107,7 @@ class Listening:
 
     def _ask(self, stream: STTStream) -> None:
         self._speech_at, self._final_wanted, self._asked = None, False, True
-        with guard(self._break, who=self._agent.stt.provider):
+        with guard(self._break, who=self._stt.provider):
             stream.finalize()
 
     def finish(self) -> None:
@@ -112,7 +118,7 @@ class Listening:
         """Listen until `finish`; a recogniser that keeps failing ends the call politely."""
         while not self._over.is_set():
             self._broken.clear()
-            await guarded(self._listen(), self._failed, who=self._agent.stt.provider)
+            await guarded(self._listen(), self._failed, who=self._stt.provider)
             self._stream = None
             self.tried.set()
             if self._failures > len(REOPEN_AFTER_SECONDS):
@@ -127,8 +133,7 @@ class Listening:
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait(), name="listen") for event in ends]
         try:
             async with contextlib.AsyncExitStack() as streams:
-                stt = self._agent.stt
-                stream = await opened(streams, stt.open(self._context, self._wanted), provider=stt.provider)
+                stream = await opened(streams, self._stt.open(self._context, self._wanted), provider=self._stt.provider)
                 self._catch_up(stream)
                 self.tried.set()
                 reading = asyncio.create_task(self._read(stream), name="transcripts")
@@ -137,7 +142,7 @@ class Listening:
                 self._stream = None
             await asyncio.wait((reading,), timeout=LAST_WORDS_SECONDS)
             if self._broken.is_set():
-                raise ProviderError(self._breakage, provider=self._agent.stt.provider)
+                raise ProviderError(self._breakage, provider=self._stt.provider)
             if reading.done():
                 reading.result()
         finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from patter_nb.agent import Agent
-from patter_nb.providers.base import LLM, STT, TTS
 from patter_nb.records.prices import PriceBook
 from patter_nb.turns.events import UsageReported
 from patter_nb.turns.usage import Service, Usage
@@ -15,14 +15,16 @@ from patter_nb.turns.usage import Service, Usage
 class Meter:
     """Called with each usage and the reply it belongs to (None: to none)."""
 
-    def __init__(self, agent: Agent, prices: PriceBook, report: Callable[[UsageReported], None]) -> None:
+    def __init__(self, prices: PriceBook, report: Callable[[UsageReported], None]) -> None:
         self._prices = prices
         self._report = report
         self._own: dict[tuple[Service, str, str], str] = {}
-        parts: tuple[tuple[Service, STT | LLM | TTS], ...] = (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts))
-        for service, provider in parts:
+
+    def know(self, agent: Agent) -> None:
+        """Learn what the agent's providers cost by themselves. A later revision's price takes the place of an earlier one."""
+        for service, provider in _providers(agent):
             if provider.price is not None:
-                price_id = prices.register(service, provider.provider, provider.model, provider.price)
+                price_id = self._prices.register(service, provider.provider, provider.model, provider.price)
                 self._own[service, provider.provider, provider.model] = price_id
 
     def __call__(self, usage: Usage, reply: int | None) -> None:
@@ -34,3 +36,12 @@ class Meter:
         if price_id is None:
             price_id = self._prices.find(usage.service, usage.provider, usage.model)
         self._report(UsageReported(replace(usage, price_id=price_id), reply))
+
+
+def _providers(agent: Agent) -> Iterator[tuple[Service, Any]]:
+    """Each provider with its service; those that stand behind another one, such as the models of a `FallbackLLM`, too."""
+    parts: tuple[tuple[Service, Any], ...] = (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts))
+    for service, provider in parts:
+        if provider is not None:
+            yield service, provider
+            yield from ((service, member) for member in getattr(provider, "members", ()))

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 
 from patter_nb.agent import Agent
-from patter_nb.live import Live
-from patter_nb.providers.base import LLMStream, TextDelta, ToolSpec, closing
+from patter_nb.errors import ConfigError
+from patter_nb.live import Live, Revision, Taken
+from patter_nb.providers.base import LLM, LLMEvent, TextDelta, ToolSpec, closing
 from patter_nb.session.boundary import guard
-from patter_nb.session.chains import TextChain
+from patter_nb.session.hooks import Hooks
 from patter_nb.session.patience import timely
 from patter_nb.session.speech import Speech
+from patter_nb.session.streams import Streams
+from patter_nb.session.wording import Wording
 from patter_nb.turns.commands import ContinueReply, StartReply
 from patter_nb.turns.events import Event, InstantRecorded, ReplyFailed, ReplyGenerated, ReplyStarted, ToolCalled
 from patter_nb.turns.messages import Message, ToolRequest
@@ -22,51 +25,78 @@ from patter_nb.turns.usage import Usage
 SILENCE_SECONDS = 20.0
 """How long a model may bring nothing in the middle of an answer; before it brings anything the engine's patience counts."""
 
+MOST_ROUNDS = 10
+"""How often a model may be asked again after tools within one reply; more is a model that goes round in circles."""
 
-class _Reply:
-    """A reply in the making: the agent it was ordered with, its voice and the task that works on it."""
 
-    def __init__(self, number: int, agent: Agent, speech: Speech) -> None:
+class Reply:
+    """A reply in the making: the agent it was ordered with, its text and voice, and the task that works on it."""
+
+    def __init__(self, number: int, turn: int, agent: Agent, speech: Speech, hooks: Hooks) -> None:
         self.number = number
+        self.turn = turn
         self.agent = agent
         self.speech = speech
-        self.segmenter = Segmenter(aggressive_first_flush=agent.aggressive_first_flush, language=agent.language)
+        self.hooks = hooks
+        self.wording: Wording
+        self.rounds = 0
+        self.reading: asyncio.Timeout | None = None
         self.stamped: set[str] = set()
         self.task: asyncio.Task[None] | None = None
 
+    def stop_reading(self) -> None:
+        """The rest of what the model writes is not wanted."""
+        if self.reading is not None:
+            self.reading.reschedule(asyncio.get_running_loop().time())
+
 
 class Pipeline:
-    """The replies of one call. Its methods start or stop work and never wait for it."""
+    """The replies of one call. Its methods start or stop work and never wait for it.
+
+    `began(revision, reply)` is called when a reply begins with another revision than the one before; `reply_parts(number, agent)`
+    makes a reply's voice, hooks and text; `tools(agent)` says what the model may call.
+    """
 
     def __init__(
         self,
         *,
         spawn: Callable[[Coroutine[None, None, None], str], asyncio.Task[None]],
         live: Live,
-        llm: LLMStream,
-        speech: Callable[[int], Speech],
-        chain: Callable[[], TextChain],
-        tools: Sequence[ToolSpec],
+        streams: Streams,
+        model: Callable[[Agent], LLM],
+        speech: Callable[[int, Agent, Hooks], Speech],
+        hooks: Callable[[int, Agent], Hooks],
+        wording: Callable[[Reply], Wording],
+        tools: Callable[[Agent], Sequence[ToolSpec]],
+        reassurance: Callable[[Agent, str], tuple[str, float]],
+        changed: Callable[[Revision], None],
         post: Callable[[Event], None],
         meter: Callable[[Usage, int | None], None],
         now: Callable[[], float],
     ) -> None:
         self._spawn = spawn
         self._live = live
-        self._llm = llm
+        self._streams = streams
+        self._model = model
         self._speech = speech
-        self._chain = chain
+        self._hooks = hooks
+        self._wording = wording
         self._tools = tools
+        self._reassurance = reassurance
+        self._changed = changed
         self._post = post
         self._meter = meter
         self._now = now
-        self._replies: dict[int, _Reply] = {}
+        self._replies: dict[int, Reply] = {}
 
     def start(self, command: StartReply) -> None:
         """Begin a reply with the agent that is live at this moment."""
-        revision = self._live.current
-        self._post(ReplyStarted(command.reply, revision.number))
-        reply = _Reply(command.reply, revision.agent, self._speech(command.reply))
+        before = self._live.current
+        taken = self._live.take(command.turn)
+        if taken.revision is not before:
+            self._changed(taken.revision)
+        self._post(ReplyStarted(command.reply, taken.revision.number, taken.edit_requested_at, taken.edit_effective_turn))
+        reply = self._make(command, taken)
         self._replies = {command.reply: reply}
         if command.text is None:
             self._work(reply, partial(self._answer, reply, command.messages))
@@ -77,7 +107,13 @@ class Pipeline:
         """Ask the model again within the same reply, now that its tools have returned."""
         if (reply := self._replies.get(command.reply)) is not None:
             reply.stamped.discard("llm_first_token_at")  # the turn keeps the first, and patience with the model counts each
+            reply.rounds += 1
             self._work(reply, partial(self._answer, reply, command.messages))
+
+    def agent_of(self, number: int) -> Agent:
+        """The agent that reply was begun with; the one that is live when it is not known any more."""
+        reply = self._replies.get(number)
+        return self._live.current.agent if reply is None else reply.agent
 
     def fill(self, number: int, text: str) -> None:
         """Say a filler line within a reply that waits for its tool."""
@@ -96,59 +132,76 @@ class Pipeline:
         for number in list(self._replies):
             self.cancel(number)
 
-    def _work(self, reply: _Reply, work: Callable[[], Awaitable[None]]) -> None:
+    def _make(self, command: StartReply, taken: Taken) -> Reply:
+        agent = taken.revision.agent
+        hooks = self._hooks(command.reply, agent)
+        reply = Reply(command.reply, command.turn, agent, self._speech(command.reply, agent, hooks), hooks)
+        reply.wording = self._wording(reply)
+        return reply
+
+    def _work(self, reply: Reply, work: Callable[[], Awaitable[None]]) -> None:
         def failed(error: str) -> None:
             self._post(ReplyFailed(reply.number, "llm", error))
 
         async def run() -> None:
-            with guard(failed, who=reply.agent.llm.provider):
+            with guard(failed, who=self._model(reply.agent).provider):
                 await work()
 
         reply.task = self._spawn(run(), f"reply {reply.number}")
 
-    async def _recite(self, reply: _Reply, text: str) -> None:
-        for segment in (*reply.segmenter.push(text), *reply.segmenter.flush()):
+    async def _recite(self, reply: Reply, text: str) -> None:
+        segmenter = Segmenter(aggressive_first_flush=reply.agent.aggressive_first_flush, language=reply.agent.language)
+        for segment in (*segmenter.push(text), *segmenter.flush()):
             reply.speech.say(segment)
         await self._complete(reply)
 
-    async def _answer(self, reply: _Reply, messages: Sequence[Message]) -> None:
-        self._stamp(reply, "hooks_started_at")
-        chain = self._chain()
-        prompt = [Message("system", reply.agent.prompt), *messages]
-        self._stamp(reply, "hooks_ended_at")
-        self._stamp(reply, "llm_requested_at")
-        answer = self._llm.reply(prompt, self._tools)
-        async with closing(timely(answer, SILENCE_SECONDS, provider=reply.agent.llm.provider, what="token")) as events:
-            async for event in events:
-                if isinstance(event, TextDelta):
-                    self._stamp(reply, "llm_first_token_at")
-                    self._text(reply, chain.feed(event.text))
-                elif isinstance(event, ToolRequest):
-                    self._post(ToolCalled(reply.number, event.id, event.name, event.arguments))
-                else:
-                    self._meter(event, reply.number)
-        self._stamp(reply, "llm_finished_at")
-        self._text(reply, chain.end())
-        for segment in reply.segmenter.flush():
-            self._say(reply, segment)
+    async def _answer(self, reply: Reply, messages: Sequence[Message]) -> None:
+        if not reply.wording.is_blocked:  # else a guardrail has replaced the answer, and there is nothing to add to it
+            await self._ask(reply, messages)
+            await reply.wording.end()
         await self._complete(reply)
 
-    def _text(self, reply: _Reply, text: str) -> None:
-        if text:
-            self._stamp(reply, "sentence_started_at")
-            for segment in reply.segmenter.push(text):
-                self._say(reply, segment)
+    async def _ask(self, reply: Reply, messages: Sequence[Message]) -> None:
+        llm = self._model(reply.agent)
+        self._stamp(reply, "hooks_started_at")
+        prompt = [Message("system", reply.agent.instructions), *messages]
+        if reply.rounds == 0:
+            prompt = await reply.hooks.before_llm(prompt)
+        self._stamp(reply, "hooks_ended_at")
+        stream = await self._streams.llm(llm)
+        self._stamp(reply, "llm_requested_at")
+        tools = () if reply.rounds >= MOST_ROUNDS else tuple(self._tools(reply.agent))
+        answer = timely(stream.reply(prompt, tools), SILENCE_SECONDS, provider=llm.provider, what="token")
+        try:
+            async with asyncio.timeout(None) as reply.reading, closing(answer) as events:
+                async for event in events:
+                    self._take(reply, event)
+        except TimeoutError:
+            if not reply.wording.is_blocked:
+                raise
+        finally:
+            reply.reading = None
+        self._stamp(reply, "llm_finished_at")
 
-    def _say(self, reply: _Reply, segment: str) -> None:
-        self._stamp(reply, "sentence_ready_at")
-        reply.speech.say(segment)
+    def _take(self, reply: Reply, event: LLMEvent) -> None:
+        """One event of the model."""
+        if isinstance(event, TextDelta):
+            self._stamp(reply, "llm_first_token_at")
+            reply.wording.feed(event.text)
+        elif isinstance(event, ToolRequest):
+            if reply.rounds >= MOST_ROUNDS:
+                raise ConfigError(f"The model still asks for tools after {MOST_ROUNDS} rounds of them in one reply.")
+            filler, after_seconds = self._reassurance(reply.agent, event.name)
+            self._post(ToolCalled(reply.number, event.id, event.name, event.arguments, filler, after_seconds))
+        else:
+            self._meter(event, reply.number)
 
-    async def _complete(self, reply: _Reply) -> None:
+    async def _complete(self, reply: Reply) -> None:
         self._post(ReplyGenerated(reply.number))
         await reply.speech.finished()
         self._stamp(reply, "tts_last_byte_at")
 
-    def _stamp(self, reply: _Reply, name: str) -> None:
+    def _stamp(self, reply: Reply, name: str) -> None:
         """Record the first time this happens in the reply."""
         if name not in reply.stamped:
             reply.stamped.add(name)

@@ -166,7 +166,7 @@ class Ledger:
 class Playout:
     """Sends a call's outbound audio by its ledger, and tells when the first audible sample of a reply played.
 
-    `send` hands one message to the carrier; `on_heard` and `on_instant(reply, name, at)` are told what marks prove.
+    `send` hands one message to the carrier; `mix` puts a background of equal length under the agent's audio; `on_heard` and `on_instant(reply, name, at)` are told what marks prove.
     """
 
     def __init__(
@@ -177,6 +177,7 @@ class Playout:
         clock: Clock,
         send: Callable[[CarrierMessage], object],
         decode: Callable[[bytes], Samples],
+        mix: Callable[[bytes], bytes] | None = None,
         on_heard: Callable[[Heard], None],
         on_instant: Callable[[int, str, float], None],
     ) -> None:
@@ -184,6 +185,7 @@ class Playout:
         self._clock = clock
         self._send = send
         self._decode = decode
+        self._mix = mix
         self._on_heard = on_heard
         self._on_instant = on_instant
         self._ledger = Ledger(audio, LEAD_SECONDS if clears else LEAD_WITHOUT_CLEAR_SECONDS)
@@ -203,6 +205,8 @@ class Playout:
             self._audible = self._finder.feed(self._decode(audio))
             if self._audible is not None:
                 self._finder = None
+        if self._mix is not None and audio and reply:
+            audio = self._mix(audio)  # after the search for the voice, which the background is not
         self._ledger.append(reply, segment, audio, last=last)
         self._send_due()
         self._more.set()

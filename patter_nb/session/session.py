@@ -9,29 +9,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from patter_nb.audio.convert import decode
-from patter_nb.audio.recording import Recording, StereoRecorder
-from patter_nb.audio.vad import VoiceDetector
+from patter_nb.audio.recording import Recording
+from patter_nb.callbacks import CallControl
 from patter_nb.clock import CallClock
-from patter_nb.providers.base import CLOSING_SECONDS, CallContext, LLMStream, TTSStream, choose_format
-from patter_nb.session.agent_speech import AgentSpeech
-from patter_nb.session.boundary import guard, guarded, naming
-from patter_nb.session.chains import AudioChain, TextChain
-from patter_nb.session.inbound import Inbound
-from patter_nb.session.listening import LAST_WORDS_SECONDS, Listening
+from patter_nb.live import Revision
+from patter_nb.providers.base import CLOSING_SECONDS
+from patter_nb.session.crew import Crew
+from patter_nb.session.line import Line
+from patter_nb.session.listening import LAST_WORDS_SECONDS
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
-from patter_nb.session.outbound import Outbound
-from patter_nb.session.patience import opened
-from patter_nb.session.pipeline import Pipeline
-from patter_nb.session.playout import Heard, Playout
-from patter_nb.session.reception import Reception
+from patter_nb.session.narrator import Narrator
+from patter_nb.session.notices import CALLBACK_SECONDS
 from patter_nb.session.setup import CallSetup
-from patter_nb.session.speech import Speech
-from patter_nb.session.tools import run_tool
 from patter_nb.session.watchdog import watch
 from patter_nb.turns.commands import (
     AdoptReply,
@@ -50,16 +44,7 @@ from patter_nb.turns.commands import (
     TransferCall,
 )
 from patter_nb.turns.engine import TurnEngine
-from patter_nb.turns.events import (
-    AudioHeard,
-    CallAnswered,
-    CallerHungUp,
-    DtmfReceived,
-    Event,
-    FinalReceived,
-    InstantRecorded,
-    UsageReported,
-)
+from patter_nb.turns.events import CallAnswered, CallerHungUp, Event, FinalReceived, UsageReported
 
 
 class Session:
@@ -67,61 +52,31 @@ class Session:
 
     def __init__(self, setup: CallSetup) -> None:
         self._setup = setup
-        self._agent = setup.live.current.agent
         self._clock = CallClock()
         self._loop = asyncio.get_running_loop()
-        self._engine = TurnEngine(self._agent.policy())
         self._mailbox = Mailbox(self._clock)
-        self._meter = Meter(self._agent, setup.log.prices, self._mailbox.put)
-        self._outbound = Outbound(setup.connection, setup.codec)
-        self._recorder = StereoRecorder() if setup.record else None
-        self._agent_speech = AgentSpeech(setup.codec.audio, self._recorder, lambda data: self._event("agent_speech", data))
-        self._playout = Playout(
-            audio=setup.codec.audio,
-            clears=setup.codec.clears,
-            clock=self._clock,
-            send=self._outbound.put,
-            decode=lambda audio: decode(audio, setup.codec.audio),
-            on_heard=self._heard,
-            on_instant=self._stamp,
-        )
-        self._inbound = Inbound(
-            audio=setup.codec.audio,
-            clock=self._clock,
-            detector=VoiceDetector(setup.voice_model),
-            post=self._mailbox.put,
-            stretch=self._caller_spoke,
-            recorder=self._recorder,
-            chain=AudioChain(setup.audio_in, self._stage_failed),
-        )
-        self._listening = Listening(
-            self._agent,
-            setup.call_id,
-            audio=setup.codec.audio,
-            inbound=self._inbound,
-            post=self._mailbox.put,
-            meter=self._meter,
-        )
-        self._reception = Reception(
-            setup.connection,
-            setup.codec,
-            started=self._answer,
-            audio=self._inbound.frame,
-            mark=lambda name: self._playout.mark(name, self._inbound.dated()),
-            key=lambda digit: self._mailbox.put(DtmfReceived(digit)),
-            stopped=self._line_over,
-            failed=self._line_failed,
-        )
-        self._made_as = choose_format(self._agent.tts.formats, setup.codec.audio)
+        self._meter = Meter(setup.log.prices, self._mailbox.put)
+        self._narrator = Narrator(setup.call_id, setup.notices, setup.log, lambda: setup.live.current.agent, self._elapsed)
+        self.control = CallControl(setup.call_id, setup.caller, setup.callee, setup.carrier, self)
+        self._engine: TurnEngine
+        self._line: Line
+        self._crew: Crew
+        self._made = False
         self._opened = asyncio.Event()
         self._opening: asyncio.Timeout | None = None
         self._answered = False
         self._ended_after: float | None = None
         self._cancelled = 0
         self._orders: deque[Command] = deque()
+        self._at_work: set[asyncio.Task[None]] = set()
+        self._tasks: asyncio.TaskGroup | None = None
+        self.is_transferred = self.is_hung_up = False
         self.end_reason = ""
         self.zero = self._clock.zero
         """The loop's time at the answer: what instants of this call count from."""
+        setup.live.clock(self._elapsed)
+
+    # What others ask of it.
 
     @property
     def duration_seconds(self) -> float:
@@ -132,14 +87,28 @@ class Session:
         return self._clock.now() if self._answered else 0.0
 
     @property
+    def ended(self) -> bool:
+        return self._ended_after is not None
+
+    @property
     def recording(self) -> Recording | None:
         """What was said and heard so far; None when the call is not recorded."""
-        return None if self._recorder is None else self._recorder.recording()
+        return self._line.recording if self._made else None
 
     async def ready(self) -> None:
         """Wait until model, voice and recogniser are open, so that a call answered now is served at once."""
         await self._opened.wait()
-        await self._listening.tried.wait()
+        await self._crew.listening.tried.wait()
+
+    def post(self, event: Event) -> bool:
+        """Hand an event to the engine, from any thread; False when the call is over."""
+        if self.ended:
+            return False
+        try:
+            self._loop.call_soon_threadsafe(self._mailbox.put, event)
+        except RuntimeError:  # its loop is closed: the call is over
+            return False
+        return True
 
     def stop(self, reason: str) -> None:
         """End the call at once, as if the caller had hung up. From any thread; harmless when it is over."""
@@ -153,99 +122,110 @@ class Session:
             with contextlib.suppress(RuntimeError):  # it is open, or will not be
                 self._opening.reschedule(self._loop.time())
 
+    # The call.
+
     async def run(self) -> None:
         """Hold the call. Returns when it is over; however it ends, what was open of it is in the log.
 
         Raises `PatterError` for a model or voice that cannot even be opened.
         """
-        streams = contextlib.AsyncExitStack()
         try:
-            both = await self._open(streams)
-            if both is not None:
-                await self._hold(*both)
+            await self._begin()
+            if await self._open():
+                await self._hold()
         except asyncio.CancelledError:
             self.end_reason = self.end_reason or "cancelled"
             raise
         finally:
             self._close()
-            with guard(lambda error: self._event("not_closed", {"error": error}), who="the model or the voice"):
-                async with asyncio.timeout(CLOSING_SECONDS):
-                    await streams.aclose()
+            await self._crew.close()
 
-    async def _open(self, streams: contextlib.AsyncExitStack) -> tuple[LLMStream, TTSStream] | None:
-        """The call's model and voice; None when it is stopped before they are open."""
-        agent, context = self._agent, CallContext(self._setup.call_id, self._agent.language)
+    async def _begin(self) -> None:
+        """Ask `on_call_start` what is different in this call, then make everything that it is held with."""
+        setup = self._setup
+        try:
+            await self._call_start()
+        finally:
+            agent = setup.live.current.agent
+            self._engine = TurnEngine(agent.policy())
+            self._meter.know(agent)
+            self._crew = Crew(
+                setup,
+                clock=self._clock,
+                post=self._mailbox.put,
+                meter=self._meter,
+                narrator=self._narrator,
+                control=self.control,
+                engine=self._engine,
+                spawn=self._spawn,
+                event=self._event,
+                changed=self._changed,
+                answered=self._answer,
+                over=lambda: self._mailbox.put(CallerHungUp()),
+                told=self._tell_engine,
+            )
+            self._line = self._crew.line
+            self._made = True
+
+    async def _call_start(self) -> None:
+        function, setup = self._setup.callbacks.on_call_start, self._setup
+        start: dict[str, Any] = {"call_id": setup.call_id, "caller": setup.caller, "callee": setup.callee, "direction": setup.direction}
+        start |= {"telephony_provider": setup.carrier, "custom_params": dict(setup.parameters)}
+        self._narrator.call_started(start)
+        if function is None:
+            return
+        outcome = await setup.user_code.call(function, start, deadline_seconds=CALLBACK_SECONDS, name="on_call_start")
+        error = outcome.error
+        if error is None and outcome.value is not None:
+            error = self._override(outcome.value)
+        if error is not None:
+            self._event("callback_failed", {"callback": "on_call_start", "error": error})
+
+    def _override(self, changes: Any) -> str | None:
+        """Change the agent for this call; why that could not be done, in one sentence."""
+        if not isinstance(changes, Mapping):
+            return f"on_call_start returned {type(changes).__name__}; it returns a dictionary of fields of the agent, or None."
+        if not changes:
+            return None
+        try:
+            self._setup.live.begin_with("on_call_start", **dict(changes))
+        except (ValueError, TypeError) as error:
+            return f"on_call_start returned what cannot be used: {error}"
+        return None
+
+    async def _open(self) -> bool:
+        """Open the call's model and voice; False when it is stopped before they are open."""
         self._opening = asyncio.timeout(0 if self.end_reason else None)
         try:
             async with self._opening:
-                with naming(agent.llm.provider):
-                    llm = await opened(streams, agent.llm.open(context), provider=agent.llm.provider)
-                with naming(agent.tts.provider):
-                    tts = await opened(streams, agent.tts.open(context, self._made_as), provider=agent.tts.provider)
+                await self._crew.open()
         except TimeoutError:
-            return None
+            return False
         self._opened.set()
-        return llm, tts
+        return True
 
-    async def _hold(self, llm: LLMStream, tts: TTSStream) -> None:
-        async with asyncio.TaskGroup() as tasks:
-
-            at_work: set[asyncio.Task[None]] = set()
-
-            def spawn(work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-                task = tasks.create_task(work, name=name)
-                at_work.add(task)
-                task.add_done_callback(at_work.discard)
-                return task
-
-            self._spawn = spawn
-            self._pipeline = self._make_pipeline(llm, tts)
-            spawn(self._line(self._reception.run), "receive")
-            spawn(self._line(self._outbound.run), "send")
-            spawn(self._playout.run(), "playout")
-            listening = spawn(self._listening.run(), "listen")
+    async def _hold(self) -> None:
+        async with asyncio.TaskGroup() as self._tasks:
+            for name, work in self._line.work():
+                self._spawn(work, name)
+            listening = self._spawn(self._crew.listening.run(), "listen")
             if self._setup.real_time:
-                spawn(watch(self._clock, self._stalled), "watch")
+                self._spawn(watch(self._clock, self._stalled), "watch")
             try:
                 await self._converse()
             finally:
-                self._pipeline.stop()
-                await guarded(self._outbound.close(), self._line_failed, who="the carrier's socket")
-                self._listening.finish()
+                self._crew.pipeline.stop()
+                await self._line.close()
+                self._crew.listening.finish()
                 await asyncio.wait((listening,), timeout=2 * LAST_WORDS_SECONDS)
-                await _end(at_work)
+                await _end(self._at_work)
 
-    def _make_pipeline(self, llm: LLMStream, tts: TTSStream) -> Pipeline:
-        setup = self._setup
-
-        out = AudioChain(setup.audio_out, self._stage_failed)
-
-        def speech(reply: int) -> Speech:
-            return Speech(
-                reply,
-                spawn=self._spawn,
-                tts=tts,
-                provider=self._agent.tts.provider,
-                made_as=self._made_as,
-                heard_as=setup.codec.audio,
-                chain=out,
-                playout=self._playout,
-                post=self._mailbox.put,
-                meter=self._meter,
-                now=self._clock.now,
-            )
-
-        return Pipeline(
-            spawn=self._spawn,
-            live=setup.live,
-            llm=llm,
-            speech=speech,
-            chain=lambda: TextChain([make() for make in setup.text_stages]),
-            tools=tuple(spec for spec, _ in setup.tools.values()),
-            post=self._mailbox.put,
-            meter=self._meter,
-            now=self._clock.now,
-        )
+    def _spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        assert self._tasks is not None
+        task = self._tasks.create_task(work, name=name)
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return task
 
     async def _converse(self) -> None:
         while not self._engine.ended:
@@ -258,6 +238,7 @@ class Session:
     def _decide(self, event: Event, now: float) -> list[Command]:
         if isinstance(event, CallerHungUp):
             self._ended_after = self.duration_seconds  # the caller's last words are still waited for
+        self._narrator.event(event)
         try:
             return self._engine.receive(event, now)
         except ValueError as error:
@@ -265,61 +246,67 @@ class Session:
             self._event("refused", {"event": type(event).__name__, "error": str(error)})
             return []
 
+    def _tell_engine(self, event: Event) -> None:
+        """An event that must be there before what is on its way."""
+        self._mailbox.put(event)
+
     def _perform(self, command: Command) -> None:
+        self._narrator.command(command)
         match command:
             case FinalizeTranscript():
-                if not self._inbound.speaking:  # else it is asked for when that has ended
-                    self._listening.finalize()
+                if not self._line.inbound.speaking:  # else it is asked for when that has ended
+                    self._crew.listening.finalize()
             case StartReply():
-                self._pipeline.start(command)
+                self._crew.pipeline.start(command)
             case ContinueReply():
-                self._pipeline.proceed(command)
+                self._crew.pipeline.proceed(command)
             case SpeakFiller(reply, text):
-                self._pipeline.fill(reply, text)
+                self._crew.pipeline.fill(reply, text)
             case CancelReply(reply):
                 self._cancelled = reply
-                self._pipeline.cancel(reply)
+                self._crew.pipeline.cancel(reply)
             case ClearAudio():
-                self._clear()
+                self._line.clear(self._cancelled)
             case RunTool():
-                self._run_tool(command)
+                self._crew.run_tool(command)
             case RecordTurn() | RecordEvent() | EndCall():
                 self._remember(command)
-            case SendDtmf() | TransferCall() | AdoptReply():
-                # They need a carrier with a control channel or a speech-to-speech provider; nothing can ask for them without one.
+            case SendDtmf(digits, delay_ms):
+                self._line.press(digits, delay_ms)
+            case TransferCall(number):
+                self._transfer(number)
+            case AdoptReply():
+                # It needs a speech-to-speech provider; nothing can ask for it without one.
                 self._event("unsupported", {"command": type(command).__name__})
 
     def _remember(self, command: RecordTurn | RecordEvent | EndCall) -> None:
         match command:
             case RecordTurn(facts):
-                self._agent_speech.closed(facts.reply, interrupted=facts.interrupted)
+                self._line.reply_closed(facts.reply, interrupted=facts.interrupted)
                 self._setup.log.turn(self._setup.call_id, facts)
+                self._narrator.turn_recorded(command)
                 self._setup.turn_closed()
             case RecordEvent(kind, data):
                 self._event(kind, data)
             case EndCall(reason):
+                self.is_hung_up = self._ended_after is None and not self.is_transferred
                 self.end_reason = self.end_reason or reason
 
-    def _run_tool(self, command: RunTool) -> None:
-        async def work() -> None:
-            self._mailbox.put(await run_tool(self._setup.tools, self._setup.user_code, command))
+    def _transfer(self, number: str) -> None:
+        """On a line without a carrier's control the call simply leaves: the stream ends, as it does when a carrier takes it away."""
+        self.is_transferred = True
+        self._event("transferred", {"number": number})
+        self.stop("transferred")
 
-        self._spawn(work(), f"tool {command.name}")
-
-    async def _line(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
-        """One direction of the line: when it ends or breaks, the call is over."""
-        await guarded(work(), self._line_failed, who="the carrier's socket")
-        self._line_over()
-
-    def _line_over(self) -> None:
-        self._inbound.end()
-        self._mailbox.put(CallerHungUp())
-
-    def _stage_failed(self, error: str) -> None:
-        self._event("audio_stage_failed", {"error": error})
-
-    def _line_failed(self, error: str) -> None:
-        self._event("carrier_error", {"error": error})
+    def _changed(self, revision: Revision) -> None:
+        """The reply that begins now is answered by another revision."""
+        self._meter.know(revision.agent)
+        self._event("revision", {"revision": revision.number, "note": revision.note})
+        self._narrator.revision(revision.number, revision.note)
+        try:
+            self._engine.govern(revision.agent.policy())
+        except ValueError as error:
+            self._event("refused", {"event": "another policy", "error": str(error)})
 
     def _answer(self) -> None:
         self._answered = True
@@ -327,26 +314,10 @@ class Session:
         self.zero = self._clock.zero
         self._setup.log.answered(self._setup.call_id, datetime.now(UTC))
         self._event("answered", {})
-        self._mailbox.put(CallAnswered(self._agent.greeting))
-
-    def _heard(self, heard: Heard) -> None:
-        self._mailbox.put(AudioHeard(heard.reply, heard.segment, heard.seconds, heard.at))
-        self._agent_speech.heard(heard)
-
-    def _clear(self) -> None:
-        unheard, since = self._playout.clear()
-        now = self._clock.now()
-        self._stamp(self._cancelled, "cleared_at", now)
-        self._agent_speech.cleared(self._cancelled, unheard, since, now)
-
-    def _caller_spoke(self, started_at: float, ended_at: float) -> None:
-        self._event("caller_speech", {"started_at": started_at, "ended_at": ended_at})
+        self._mailbox.put(CallAnswered(self._setup.live.current.agent.greeting))
 
     def _stalled(self, started_at: float, seconds: float, cell: int | None) -> None:
         self._event("loop_stall", {"started_at": started_at, "seconds": seconds, "cell": cell})
-
-    def _stamp(self, reply: int, name: str, at: float) -> None:
-        self._mailbox.put(InstantRecorded(reply, name, at))
 
     def _event(self, kind: str, data: Mapping[str, object]) -> None:
         self._setup.log.event(self._setup.call_id, self._elapsed(), kind, data)
@@ -370,7 +341,8 @@ class Session:
         for command in self._orders:
             if isinstance(command, RecordTurn | RecordEvent | EndCall):
                 self._remember(command)
-        self._agent_speech.over()
+        self._setup.live.end()
+        self._line.end()
         self._ended_after = self.duration_seconds
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from patter_nb.audio.vad import VoiceModel
+from patter_nb.callbacks import Callbacks
 from patter_nb.carriers.base import Connection, MediaCodec
 from patter_nb.live import Live
-from patter_nb.providers.base import ToolSpec
 from patter_nb.records.log import CallLog
-from patter_nb.session.chains import AudioStage, TextStage
-from patter_nb.session.tools import ToolHandler
+from patter_nb.session.chains import AudioStage
+from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 
 
@@ -26,15 +26,23 @@ class CallSetup:
     log: CallLog
     voice_model: VoiceModel
     """The call's own voice activity model."""
+    caller: str = ""
+    callee: str = ""
+    direction: str = "test"
+    carrier: str = "simulated"
     record: bool = True
     real_time: bool = True
     """False on a virtual-time loop, where nothing can stall."""
+    seed: int = 0
+    """Of what is drawn by chance, such as one of several background sounds."""
     turn_closed: Callable[[], None] = lambda: None
     """Called when the row of a turn is in the log."""
     user_code: UserCode = field(default_factory=UserCode)
-    tools: Mapping[str, tuple[ToolSpec, ToolHandler]] = field(default_factory=dict)
-    text_stages: Sequence[Callable[[], TextStage]] = ()
-    """Made anew for each answer of the model; between it and the voice."""
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    notices: Notices | None = None
+    """Whom to tell what happens; None: nobody."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the carrier sent along with the call."""
     audio_in: Sequence[AudioStage] = ()
     """See the caller's samples, at 8 kHz, before anything else does."""
     audio_out: Sequence[AudioStage] = ()

@@ -34,7 +34,8 @@ async def hold_simulated_call(
     called: list[asyncio.Future[FarEndReport]] = []
 
     async def phone() -> None:
-        await session.ready()
+        if setup.live.current.agent.prewarm:
+            await session.ready()
         if setup.real_time:
             # Not awaited in a task: a loop that closes cancels all tasks, and the caller's thread ends by itself.
             called.append(asyncio.wrap_future(caller.run_in_thread(far)))

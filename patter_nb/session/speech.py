@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
 from patter_nb.audio.convert import Converter, decode, encode
 from patter_nb.audio.formats import AudioFormat
@@ -24,18 +24,22 @@ SILENCE_SECONDS = 10.0
 
 
 class Speech:
-    """Speaks one reply. Segments count from 0; `say` never waits."""
+    """Speaks one reply. Segments count from 0; `say` never waits.
+
+    `voice` opens the voice's stream, or gives the open one, with the format it speaks in; `after_synthesize` gives the hook that sees
+    audio of a format, if there is one.
+    """
 
     def __init__(
         self,
         reply: int,
         *,
         spawn: Callable[[Coroutine[None, None, None], str], asyncio.Task[None]],
-        tts: TTSStream,
+        voice: Callable[[], Awaitable[tuple[TTSStream, AudioFormat]]],
         provider: str,
-        made_as: AudioFormat,
         heard_as: AudioFormat,
         chain: AudioChain,
+        after_synthesize: Callable[[AudioFormat], Callable[[bytes, str], Awaitable[bytes]] | None],
         playout: Playout,
         post: Callable[[Event], None],
         meter: Callable[[Usage, int | None], None],
@@ -43,10 +47,11 @@ class Speech:
     ) -> None:
         self._reply = reply
         self._spawn = spawn
-        self._tts = tts
+        self._voice = voice
         self._provider = provider
-        self._formats = (made_as, heard_as)
+        self._heard_as = heard_as
         self._chain = chain
+        self._after_synthesize = after_synthesize
         self._playout = playout
         self._post = post
         self._meter = meter
@@ -82,43 +87,44 @@ class Speech:
             await self._synthesise(segment, text)
 
     async def _synthesise(self, segment: int, text: str) -> None:
-        convert = Converter(*self._formats)
+        tts, made_as = await self._voice()
+        hook, silenced = self._after_synthesize(made_as), False
+        convert = Converter(made_as, self._heard_as)
         if segment == 0:
             self._stamp("tts_requested_at")
-        async with self._slots, closing(self._when_wanted(segment, text)) as events:
+        async with self._slots, closing(self._when_wanted(tts, segment, text)) as events:
             async for event in events:
                 if isinstance(event, AudioChunk):
                     if event.audio and segment == 0 and not self._sizes.get(segment):
                         self._stamp("tts_first_byte_at")
-                    self._play(segment, convert.feed(event.audio), last=False)
+                    audio = event.audio if hook is None else await hook(event.audio, text)
+                    silenced = silenced or (bool(event.audio) and not audio)
+                    self._play(segment, convert.feed(audio), last=False)
                 elif isinstance(event, Alignment):
                     self._post(SegmentAligned(self._reply, segment, event.points))
                 else:
                     self._meter(event, self._reply)
         rest = convert.flush()
-        if not (rest or self._sizes.get(segment)) and any(map(str.isalnum, text)):
+        if not (rest or silenced or self._sizes.get(segment)) and any(map(str.isalnum, text)):
             raise ProviderError(f"{self._provider} made no audio of a segment that has words.", provider=self._provider)
         self._play(segment, rest, last=True)
         self._post(SegmentSynthesized(self._reply, segment, self._seconds(segment)))
 
-    async def _when_wanted(self, segment: int, text: str) -> AsyncIterator[TTSEvent]:
+    async def _when_wanted(self, tts: TTSStream, segment: int, text: str) -> AsyncIterator[TTSEvent]:
         if segment:
             await self._playout.room()
-        async with closing(self._speak(text)) as events:
+        async with closing(timely(tts.speak(text), SILENCE_SECONDS, provider=self._provider, what="audio")) as events:
             async for event in events:
                 yield event
 
-    def _speak(self, text: str) -> AsyncIterator[TTSEvent]:
-        return timely(self._tts.speak(text), SILENCE_SECONDS, provider=self._provider, what="audio")
-
     def _seconds(self, segment: int) -> float:
-        return self._formats[1].seconds(self._sizes.get(segment, 0))
+        return self._heard_as.seconds(self._sizes.get(segment, 0))
 
     def _play(self, segment: int, audio: bytes, *, last: bool) -> None:
         if self._cancelled:
             return
         if self._chain and audio:
-            audio = encode(self._chain.run(decode(audio, self._formats[1])), self._formats[1])
+            audio = encode(self._chain.run(decode(audio, self._heard_as)), self._heard_as)
         self._sizes[segment] = self._sizes.get(segment, 0) + len(audio)
         self._waiting.setdefault(segment, []).append((audio, last))
         while pieces := self._waiting.get(self._open):

@@ -1,0 +1,103 @@
+"""What makes an agent the one it is, as plain values without secrets: the content of a revision."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import partial
+from os import PathLike
+from types import CodeType, MemberDescriptorType
+from typing import Any
+
+from patter_nb.errors import HIDDEN
+from patter_nb.providers.base import LLM, STT, TTS
+
+SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
+"""Settings and variables whose name holds one of these words are never shown; their values are no part of a revision
+("max_tokens" is no secret)."""
+
+ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
+"""Where an object lies in memory says nothing about what it is."""
+
+
+def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
+    """A provider's settings as plain values: its class, provider and model, and whatever else of it is no secret.
+
+    Of a dataclass these are its shown fields. Of any other object: its public attributes (also those of its class) that are
+    strings, numbers, booleans, None, paths, or tuples of these; what changes from call to call belongs into a name with an
+    underscore, or each call would seem to be with another revision.
+    """
+    return {"class": type(provider).__name__, "provider": provider.provider, "model": provider.model, **_settings(provider)}
+
+
+def described(value: object) -> Any:
+    """Any part of an agent as plain values: texts and numbers as they are, functions by name and code, objects by their settings."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, STT | LLM | TTS):
+        return describe(value)
+    if isinstance(value, Mapping):
+        return {str(key): HIDDEN if SECRET.search(str(key)) else described(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    if is_dataclass(value):
+        shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name) and not f.name.startswith("_")]
+        plain = {name: described(getattr(value, name)) for name in shown}
+        return {"class": type(value).__name__, **{name: item for name, item in plain.items() if item not in (None, "", [], {})}}
+    if callable(value):
+        return code_name(value)
+    return {"class": type(value).__name__, **_settings(value)}
+
+
+def code_name(function: Callable[..., Any]) -> str:
+    """The name of a function and eight hex digits of its code: running an unchanged cell again leaves it as it was.
+
+    What a closure has caught is not looked into; default values are.
+    """
+    function = getattr(function, "__wrapped__", function)
+    if isinstance(function, partial):
+        return f"partial({code_name(function.func)}, {ADDRESS.sub('', repr((function.args, function.keywords)))})"
+    name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        call = getattr(type(function), "__call__", None)
+        code = getattr(call, "__code__", None)
+    if code is None:  # built in
+        return name
+    defaults = (getattr(function, "__defaults__", None), getattr(function, "__kwdefaults__", None))
+    content = marshal.dumps(_bare(code)) + ADDRESS.sub("", repr(defaults)).encode()
+    return f"{name}#{hashlib.sha256(content).hexdigest()[:8]}"
+
+
+def _bare(code: CodeType) -> CodeType:
+    """The code without where it stood."""
+    consts = tuple(_bare(const) if isinstance(const, CodeType) else const for const in code.co_consts)
+    return code.replace(co_filename="", co_firstlineno=1, co_linetable=b"", co_consts=consts)
+
+
+def _settings(value: object) -> dict[str, Any]:
+    if is_dataclass(value):
+        shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name)]
+        return {name: ADDRESS.sub("", str(getattr(value, name))) for name in shown if not name.startswith("_")}
+    public = _attributes(value).items()
+    return {name: str(found) for name, found in public if not SECRET.search(name) and _is_plain(found)}
+
+
+def _attributes(value: object) -> dict[str, Any]:
+    """The public attributes of an object and its classes, as far as they are there without any code being run."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(value).__mro__):
+        found |= vars(kind)
+    slots = [name for name, item in found.items() if isinstance(item, MemberDescriptorType)]
+    found |= {name: getattr(value, name, None) for name in slots}
+    found |= getattr(value, "__dict__", {})
+    return {name: item for name, item in sorted(found.items()) if not name.startswith("_")}
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | int | float | PathLike)

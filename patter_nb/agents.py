@@ -1,0 +1,112 @@
+"""The agents of one phone: their lines of revisions, the tools and guardrails of its cells, and edits of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from patter_nb.agent import Agent
+from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.guardrails import Guardrail
+from patter_nb.live import Difference, Edit, Revision, RevisionLine, Scope
+from patter_nb.tools import Tool
+
+Rule = TypeVar("Rule", Tool, Guardrail)
+
+
+class Agents:
+    """`keep(name, revision)` is told each new revision. Safe to use from any thread."""
+
+    def __init__(self, keep: Callable[[str, Revision], None]) -> None:
+        self._keep = keep
+        self._lines: dict[str, RevisionLine] = {}
+        self._tools: dict[str, Tool] = {}
+        self._guardrails: dict[str, Guardrail] = {}
+
+    def stage(self, agent: Agent, note: str = "") -> Revision:
+        """Make the agent the newest of its line."""
+        return self._line_of(agent.name).stage(agent, note)[0]
+
+    def known(self, agent: Any) -> Revision | None:
+        """The revision of the agent's content, holding this very object; None for one that was never seen."""
+        if not isinstance(agent, Agent):
+            raise ConfigTypeError(f"agent is {type(agent).__name__}; it must be an Agent, as phone.agent(...) returns it.")
+        line = self._lines.get(agent.name)
+        return None if line is None or line.find(agent) is None else line.exact(agent)
+
+    def newer(self, given: Revision) -> Revision | None:
+        """The newest revision of the line, where that is another one."""
+        newest = self._lines[given.agent.name].newest
+        return None if newest.number == given.number else newest
+
+    def line(self, agent: Agent | str | None = None) -> RevisionLine:
+        """The line of an agent or a name; without either the only one there is. `ConfigError` where there is none, or more."""
+        name = agent.name if isinstance(agent, Agent) else agent
+        if name is None:
+            if len(self._lines) == 1:
+                return next(iter(self._lines.values()))
+            there = f"there are {', '.join(map(repr, self._lines))}: give agent=" if self._lines else "there is none: use phone.agent(...)"
+            raise ConfigError(f"Which agent is meant is not clear; {there}.")
+        if name not in self._lines:
+            raise ConfigError(f"agent is {name!r}, and there is none of that name: {', '.join(map(repr, self._lines)) or 'none at all'}.")
+        return self._lines[name]
+
+    def edit(self, agent: Agent | str | None, changes: Mapping[str, Any], *, note: str, scope: Scope) -> Edit:
+        return self.line(agent).propose(changes, note=note, scope=scope)
+
+    def roll_back(self, agent: Agent | str | None, number: int, *, note: str, scope: Scope) -> Edit:
+        return self.line(agent).roll_back(number, note=note, scope=scope)
+
+    def diff(self, agent: Agent | str | None, before: int, after: int | None) -> Difference:
+        return self.line(agent).diff(before, after)
+
+    # Tools and guardrails that a cell gave to the phone belong to every agent of it.
+
+    def with_rules(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of a new agent with the phone's own tools and guardrails; those the settings name themselves come first."""
+        joined = {
+            "tools": _joined(settings.get("tools"), self._tools),
+            "guardrails": _joined(settings.get("guardrails"), self._guardrails),
+        }
+        return {**settings, **{name: rules for name, rules in joined.items() if rules or name in settings}}
+
+    def add_tool(self, tool: Tool) -> list[Edit]:
+        """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
+        self._tools[tool.name] = tool
+        return self._spread("tools", tool)
+
+    def add_guardrail(self, rail: Guardrail) -> list[Edit]:
+        """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
+        self._guardrails[rail.name] = rail
+        return self._spread("guardrails", rail)
+
+    def _spread(self, field: str, rule: Tool | Guardrail) -> list[Edit]:
+        edits = []
+        for line in self._lines.values():
+            with line.lock:
+                had = getattr(line.newest.agent, field)
+                edits.append(line.propose({field: _replaced(had, rule)}, note=f"{field[:-1]} {rule.name}"))
+        return edits
+
+    def _line_of(self, name: str) -> RevisionLine:
+        if name not in self._lines:
+            self._lines[name] = RevisionLine(name, lambda revision: self._keep(name, revision))
+        return self._lines[name]
+
+
+def _joined(given: Any, more: Mapping[str, Any]) -> Any:
+    if given is not None and not isinstance(given, list | tuple):
+        return given  # the agent says what is wrong with it
+    own = list(given or ())
+    names = {getattr(each, "name", None) for each in own}
+    return [*own, *(rule for name, rule in more.items() if name not in names)]
+
+
+def _replaced(had: Any, rule: Any) -> list[Any]:
+    """The rules with this one in the place of its namesake, or at the end."""
+    rules = list(had or ())
+    places = [place for place, each in enumerate(rules) if each.name == rule.name]
+    if places:
+        rules[places[0]] = rule
+        return rules
+    return [*rules, rule]

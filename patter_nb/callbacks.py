@@ -1,0 +1,285 @@
+"""What a user is told of a call while it happens, and what they may do to it from inside.
+
+Every callback is told one dictionary; its keys are the `TypedDict`s below. Sync ones run in a thread, async ones on the notebook's
+loop, one after the other in the order in which things happened. One that raises, or takes too long, is an event of the call
+("callback_failed"); the call goes on. `at` is in seconds of the call's clock, `timestamp_ms` in milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Generator
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, TypedDict, runtime_checkable
+
+from patter_nb.audio.dtmf import check_keys
+from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.turns.events import DtmfRequested, Event, HangUpRequested, InjectRequested, MuteRequested, SayRequested, TransferRequested
+
+Callback = Callable[..., Any]
+"""Sync or async; takes one dictionary."""
+
+NUMBER = re.compile(r"\+[1-9]\d{6,14}")
+"""E.164: a plus sign, the country's code, at most 15 digits."""
+
+
+class CallStart(TypedDict):
+    """`on_call_start`. What it returns, if anything, is a dictionary of fields of `Agent` for this call alone."""
+
+    call_id: str
+    caller: str
+    callee: str
+    direction: str
+    """"test", "inbound" or "outbound"."""
+    telephony_provider: str
+    custom_params: dict[str, str]
+
+
+class CallEnd(TypedDict):
+    """`on_call_end`, when every row of the call is there."""
+
+    call_id: str
+    caller: str
+    callee: str
+    direction: str
+    ended_at: float
+    """Seconds since 1970."""
+    end_reason: str
+    error: str | None
+    transcript: list[dict[str, str]]
+    conversation_history: list[dict[str, str]]
+    metrics: Any
+    """`CallMetrics`."""
+
+
+class Transcript(TypedDict, total=False):
+    """`on_transcript`: what was said, once it is final and has passed `after_transcribe`; what was heard of a reply; what a tool
+    returned."""
+
+    call_id: str
+    role: str
+    """"user", "assistant" or "tool"."""
+    text: str
+    at: float
+    turn_idx: int
+    """The turn, for the assistant's and a tool's."""
+    history: list[dict[str, str]]
+    tool_name: str
+    tool_args: str
+    tool_result: str
+
+
+class Metrics(TypedDict):
+    """`on_metrics`, for every turn that is closed, interrupted ones and greetings included."""
+
+    call_id: str
+    turn: Any
+    """`TurnMetrics`."""
+    interrupted: bool
+    cost_so_far: Any
+    """`CostBreakdown`."""
+    llm_ttft_ms: float | None
+
+
+class Message(TypedDict):
+    """`on_message`: the caller's turn, to be answered with a string, or an async generator of its pieces."""
+
+    call_id: str
+    text: str
+    caller: str
+    callee: str
+    history: list[dict[str, str]]
+
+
+class SpeechEvent(TypedDict, total=False):
+    """The seven speech events; each has the first four keys and those its name says."""
+
+    call_id: str
+    turn_idx: int
+    """The caller's turns are counted from 1; what comes before the first belongs to 0."""
+    timestamp_ms: float
+    at: float
+    speech_duration_ms: float
+    """on_user_speech_ended, on_agent_speech_ended."""
+    trigger: str
+    """on_user_speech_eos: "vad_silence" or "provider"."""
+    trailing_silence_ms: float
+    """on_user_speech_eos."""
+    transcript_so_far: str
+    """on_user_speech_eos."""
+    interrupted: bool
+    """on_agent_speech_ended."""
+    llm_provider: str
+    """on_llm_token, the first token of an answer."""
+    model: str
+    tts_provider: str
+    """on_agent_speech_started, on_audio_out (the first audio of a reply)."""
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """Somewhere else that answers messages."""
+
+    def replies(self, payload: dict[str, Any]) -> AsyncIterator[str]:
+        """The pieces of the answer to a `Message`."""
+
+
+SPEECH_EVENTS = (
+    "on_user_speech_started", "on_user_speech_ended", "on_user_speech_eos", "on_agent_speech_started", "on_agent_speech_ended",
+    "on_llm_token", "on_audio_out",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Callbacks:
+    """The callbacks of one call."""
+
+    on_call_start: Callback | None = None
+    on_call_end: Callback | None = None
+    on_transcript: Callback | None = None
+    on_metrics: Callback | None = None
+    on_message: Callback | Remote | None = None
+    """Answers instead of a model: a function of the message, or of the message and the `CallControl`; or a `RemoteMessage`."""
+    on_user_speech_started: Callback | None = None
+    on_user_speech_ended: Callback | None = None
+    on_user_speech_eos: Callback | None = None
+    on_agent_speech_started: Callback | None = None
+    on_agent_speech_ended: Callback | None = None
+    on_llm_token: Callback | None = None
+    on_audio_out: Callback | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None or callable(value) or (each.name == "on_message" and isinstance(value, Remote)):
+                continue
+            also = ", a URL" if each.name == "on_message" else ""
+            raise ConfigTypeError(f"{each.name} is {type(value).__name__} {value!r}; it must be a function{also}, or None.")
+
+    def named(self, name: str) -> Callback | None:
+        """The callback of this name; None when there is none."""
+        value: Callback | None = getattr(self, name, None)
+        return value
+
+
+class Done:
+    """What an order to a call returns: it was handed over. It may be awaited, and need not be."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
+
+class Orders:
+    """What may be done to a call that is on, from any thread. Each order returns at once and may be awaited.
+
+    Orders are carried out in their sequence when the agent has said what it is saying. On a call that is over, `hangup` does nothing
+    and the others raise `ConfigError`.
+    """
+
+    def _hand_over(self, event: Event) -> bool:
+        """Hand an event to the call; False when it is over."""
+        raise NotImplementedError
+
+    def say(self, text: str, *, interrupt: bool = False) -> Done:
+        """Say this word for word: when nobody speaks, or at once. It is a turn of its own, of kind "said"."""
+        return self._order(SayRequested(_words("text", text), interrupt))
+
+    def inject(self, text: str, *, role: str = "system", reply: bool = False) -> Done:
+        """Let the model know this from its next answer on; `reply`: let it answer to it as soon as nobody speaks."""
+        if role not in ("system", "user", "assistant"):
+            raise ConfigError(f'role is {role!r}; it must be "system", "user" or "assistant".')
+        return self._order(InjectRequested(_words("text", text), role, reply))
+
+    def hangup(self, text: str = "") -> Done:
+        """End the call when what is being said was heard, and `text` after it."""
+        self._hand_over(HangUpRequested("hung up by the agent's side", text))
+        return Done()
+
+    def send_dtmf(self, digits: str, *, delay_ms: int = 300) -> Done:
+        """Press keys (0-9, *, #, A-D; "w" is half a second of pause) when the agent is silent, `delay_ms` from key to key."""
+        if isinstance(delay_ms, bool) or not isinstance(delay_ms, int) or not 50 <= delay_ms <= 5000:
+            raise ConfigError(f"delay_ms is {delay_ms!r}; it must be a whole number from 50 to 5000.")
+        return self._order(DtmfRequested(check_keys(digits), delay_ms))
+
+    def transfer(self, number: str, *, mode: str = "cold", summary: str = "") -> Done:
+        """Hand the call to `number` (E.164) when what is being said was heard. The call ends for the agent then."""
+        if mode != "cold" or summary:
+            raise ConfigError(f"mode is {mode!r}; only a cold transfer, without a summary, is there yet.")
+        return self._order(TransferRequested(check_number("number", number)))
+
+    def mute(self, on: bool = True) -> Done:
+        """Let the agent fall silent and answer nothing, while the caller is still listened to; `mute(False)` ends that."""
+        if not isinstance(on, bool):
+            raise ConfigTypeError(f"on is {on!r}; it must be True or False.")
+        return self._order(MuteRequested(on))
+
+    def unmute(self) -> Done:
+        """Let the agent speak again."""
+        return self.mute(False)
+
+    def _order(self, event: Event) -> Done:
+        if not self._hand_over(event):
+            raise ConfigError("The call is over; nothing can be done to it any more.")
+        return Done()
+
+
+class Port(Protocol):
+    """The call behind a control, from any thread."""
+
+    def post(self, event: Event) -> bool:
+        """Hand an event over; False when the call is over."""
+
+    @property
+    def is_transferred(self) -> bool: ...
+
+    @property
+    def is_hung_up(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+
+class CallControl(Orders):
+    """The call, as a callback or a tool is given it."""
+
+    def __init__(self, call_id: str, caller: str, callee: str, telephony_provider: str, port: Port) -> None:
+        self.call_id = call_id
+        self.caller = caller
+        self.callee = callee
+        self.telephony_provider = telephony_provider
+        self._port = port
+
+    @property
+    def is_transferred(self) -> bool:
+        return self._port.is_transferred
+
+    @property
+    def is_hung_up(self) -> bool:
+        """Whether the agent's side ended the call."""
+        return self._port.is_hung_up
+
+    @property
+    def ended(self) -> bool:
+        return self._port.ended
+
+    def _hand_over(self, event: Event) -> bool:
+        return self._port.post(event)
+
+    def __repr__(self) -> str:
+        return f"<CallControl of {self.call_id}{', over' if self.ended else ''}>"
+
+
+def check_number(name: str, number: object) -> str:
+    """`number` in E.164, without the spaces, dots and brackets people write it with; `ConfigError` for anything else."""
+    plain = re.sub(r"[\s().-]", "", number) if isinstance(number, str) else ""
+    if not NUMBER.fullmatch(plain):
+        raise ConfigError(f"{name} must be a number in E.164, such as +15551234567, and what was given is none.")
+    return plain
+
+
+def _words(name: str, text: object) -> str:
+    if not isinstance(text, str):
+        raise ConfigTypeError(f"{name} is {type(text).__name__} {text!r}; it must be a string.")
+    if not text.strip():
+        raise ConfigError(f"{name} is empty; give the words.")
+    return text

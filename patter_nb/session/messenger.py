@@ -1,0 +1,71 @@
+"""`on_message` in the place of a language model: a function of the user's, or somebody who is asked over the network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from patter_nb.callbacks import CallControl, Callback, Remote
+from patter_nb.errors import ProviderError
+from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec
+from patter_nb.session.dialogue import to_dicts
+from patter_nb.session.user_code import UserCode
+from patter_nb.turns.messages import Message
+from patter_nb.turns.usage import Price
+
+ANSWER_SECONDS = 30.0
+"""How long a function may take for its answer, or for the next piece of it."""
+
+
+@dataclass(eq=False)
+class Messenger:
+    """Answers each turn of the caller with what `on_message` returns. It costs a known nothing."""
+
+    on_message: Callback | Remote
+    control: CallControl
+    user_code: UserCode
+    provider: str = "on_message"
+    model: str = ""
+    virtual_time: bool = True
+    price: Price | None = field(default_factory=Price)
+
+    def ready(self) -> None:
+        """There is nothing to open."""
+
+    @asynccontextmanager
+    async def open(self, call: CallContext) -> AsyncIterator[Messenger]:  # noqa: ARG002 (it is made for one call)
+        yield self
+
+    async def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[LLMEvent]:  # noqa: ARG002
+        """The answer to the caller's last words, in pieces."""
+        said = [message for message in messages if message.role != "system"]
+        text = next((message.content for message in reversed(said) if message.role == "user"), "")
+        numbers = {"caller": self.control.caller, "callee": self.control.callee}
+        payload = {"text": text, "call_id": self.control.call_id, **numbers, "history": to_dicts(said)}
+        if isinstance(self.on_message, Remote):
+            async for piece in self.on_message.replies(payload):
+                yield TextDelta(piece)
+            return
+        async for given in self.user_code.pieces(self.on_message, self._arguments(payload), deadline_seconds=ANSWER_SECONDS):
+            if given.error is not None:
+                raise ProviderError(given.error, provider=self.provider)
+            if not isinstance(given.value, str):
+                what = f"on_message gave {type(given.value).__name__}"
+                raise ProviderError(f"{what}; it gives a string, or an async generator of strings.", provider=self.provider)
+            yield TextDelta(given.value)
+
+    def _arguments(self, payload: dict[str, Any]) -> tuple[Any, ...]:
+        assert callable(self.on_message)
+        return (payload, self.control) if _takes_two(self.on_message) else (payload,)
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a builtin without a signature
+        return False
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in kinds for each in parameters) >= 2

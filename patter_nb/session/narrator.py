@@ -1,0 +1,168 @@
+"""Turns what happens in a call into what users are told of it: the seven speech events, transcripts, tools and metrics.
+
+It sees every event before the engine does, and every command before it is performed; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from patter_nb.agent import Agent
+from patter_nb.records.log import CallLog
+from patter_nb.session.notices import Notices, timestamp_ms
+from patter_nb.turns.commands import Command, RecordTurn, RunTool, StartReply
+from patter_nb.turns.events import (
+    AudioHeard,
+    DtmfReceived,
+    Event,
+    GuardrailHit,
+    InstantRecorded,
+    SpeechStarted,
+    SpeechStopped,
+    ToolReturned,
+)
+from patter_nb.turns.facts import TurnFacts
+
+
+class Narrator:
+    """`agent()` is the agent that is live; `now()` the call's clock."""
+
+    def __init__(self, call_id: str, notices: Notices | None, log: CallLog, agent: Callable[[], Agent], now: Callable[[], float]) -> None:
+        self._call_id = call_id
+        self._notices = notices
+        self._log = log
+        self._agent = agent
+        self._now = now
+        self._turn = 0
+        self._voice_since: float | None = None
+        self._reply = 0
+        self._heard_reply = 0
+        self._heard_since = 0.0
+        self._heard_until = 0.0
+        self._tools: dict[str, RunTool] = {}
+
+    def call_started(self, data: Mapping[str, Any]) -> None:
+        self._tell("call_started", data)
+
+    # What the engine is told.
+
+    def event(self, event: Event) -> None:
+        match event:
+            case SpeechStarted(at):
+                self._voice_since = at
+                self._speech("on_user_speech_started", at)
+            case SpeechStopped(at):
+                since, self._voice_since = self._voice_since, None
+                self._speech("on_user_speech_ended", at, speech_duration_ms=(at - (at if since is None else since)) * 1000)
+            case AudioHeard():
+                self._heard(event)
+            case InstantRecorded(reply, "llm_first_token_at", at) if reply == self._reply:
+                llm = self._agent().llm
+                names = ("on_message", "") if llm is None else (llm.provider, llm.model)
+                self._speech("on_llm_token", at, llm_provider=names[0], model=names[1])
+            case InstantRecorded(reply, "send_started_at", at) if reply == self._reply:
+                self._speech("on_audio_out", at, tts_provider=self._voice())
+            case DtmfReceived(digit):
+                self._tell("dtmf", {"digit": digit})
+            case GuardrailHit():
+                hit = {"name": event.guardrail, "matched": event.matched, "stage": event.stage}
+                self._tell("guardrail", {**hit, "added_ms": event.added_ms})
+            case ToolReturned():
+                self._tool_returned(event)
+            case _:
+                pass
+
+    def transcribed(self, text: str, final: bool) -> None:
+        """Words of the caller that passed."""
+        data = {"role": "user", "text": text, "at": self._now()}
+        if final:
+            self._tell("transcript", {**data, "history": self._history()}, callback="on_transcript")
+        else:
+            self._tell("interim", data)
+
+    def tool_progress(self, name: str, text: str) -> None:
+        self._tell("tool_progress", {"name": name, "text": text, "turn_idx": self._turn})
+
+    def revision(self, number: int, note: str) -> None:
+        self._tell("revision", {"revision": number, "note": note})
+
+    # What the engine orders.
+
+    def command(self, command: Command) -> None:
+        match command:
+            case StartReply():
+                self._started(command)
+            case RunTool(_, identity, name, arguments):
+                self._tools[identity] = command
+                self._tell("tool_called", {"id": identity, "name": name, "arguments": arguments, "turn_idx": self._turn})
+            case _:
+                pass
+
+    def turn_recorded(self, command: RecordTurn) -> None:
+        """The row of a turn is in the log."""
+        facts = command.facts
+        if facts.reply and facts.reply == self._heard_reply:
+            self._speech(
+                "on_agent_speech_ended",
+                self._heard_until,
+                turn=facts.turn,
+                speech_duration_ms=(self._heard_until - self._heard_since) * 1000,
+                interrupted=facts.interrupted,
+            )
+            self._heard_reply = 0
+        if facts.heard_text:
+            data = {"role": "assistant", "text": facts.heard_text, "at": self._now(), "turn_idx": facts.turn}
+            self._tell("transcript", {**data, "history": self._history()}, callback="on_transcript")
+        self._metrics(facts)
+
+    def _started(self, command: StartReply) -> None:
+        self._turn, self._reply = command.turn, command.reply
+        if command.kind != "answer":
+            return
+        policy = self._agent().policy()
+        said = next((message.content for message in reversed(command.messages) if message.role == "user"), "")
+        ended_by = "provider" if policy.ends_turns == "provider" else "vad_silence"
+        silence = policy.hangover_seconds * 1000 if ended_by == "vad_silence" else 0.0
+        self._speech("on_user_speech_eos", self._now(), trigger=ended_by, trailing_silence_ms=silence, transcript_so_far=said)
+
+    def _heard(self, event: AudioHeard) -> None:
+        if event.reply != self._heard_reply and event.reply:
+            self._heard_reply, self._heard_since = event.reply, event.at - event.seconds
+            self._speech("on_agent_speech_started", self._heard_since, tts_provider=self._voice())
+        self._heard_until = event.at
+
+    def _tool_returned(self, event: ToolReturned) -> None:
+        asked = self._tools.pop(event.id, None)
+        if asked is None:
+            return
+        result = event.error if event.error is not None else event.result or ""
+        data = {"id": event.id, "name": asked.name, "arguments": asked.arguments, "result": event.result, "error": event.error}
+        self._tell("tool_returned", {**data, "turn_idx": self._turn})
+        named = {"tool_name": asked.name, "tool_args": asked.arguments, "tool_result": result}
+        told = {"role": "tool", "text": result, "at": self._now(), "turn_idx": self._turn}
+        self._tell("transcript", {**told, **named}, callback="on_transcript")
+
+    def _metrics(self, facts: TurnFacts) -> None:
+        metrics = self._log.metrics(self._call_id)
+        turn = metrics.turns[-1]
+        cost = {"cost_so_far": metrics.cost, "llm_ttft_ms": turn.latency.llm_ttft_ms}
+        self._tell("metrics", {"turn": turn, "interrupted": facts.interrupted, **cost}, callback="on_metrics")
+
+    def _history(self) -> list[dict[str, str]]:
+        return self._log.transcript(self._call_id)
+
+    def _voice(self) -> str:
+        tts = self._agent().tts
+        return "" if tts is None else tts.provider
+
+    def _speech(self, callback: str, at: float, *, turn: int | None = None, **more: Any) -> None:
+        # The clock of callbacks is the day's: what happened a moment ago, by the call's clock, is dated back by as much.
+        happened = timestamp_ms() - (self._now() - at) * 1000
+        data = {"turn_idx": self._turn if turn is None else turn, "timestamp_ms": happened, "at": at, **more}
+        self._tell(callback.removeprefix("on_"), data, callback=callback)
+
+    def _tell(self, kind: str, data: Mapping[str, Any], *, callback: str = "") -> None:
+        if self._notices is None:
+            return
+        self._notices.tell(kind, float(data.get("at", self._now())), {"call_id": self._call_id, **data}, callback=callback)

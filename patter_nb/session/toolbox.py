@@ -1,0 +1,185 @@
+"""The tools of one call: what a model is offered, and what happens when it asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from patter_nb.agent import Agent
+from patter_nb.callbacks import CallControl, check_number
+from patter_nb.errors import ConfigError
+from patter_nb.providers.base import ToolSpec
+from patter_nb.session.user_code import Outcome, UserCode
+from patter_nb.tools import Bound, Tool, ToolArgumentsError
+from patter_nb.turns.commands import RunTool
+from patter_nb.turns.events import Event, HangUpRequested, ToolReturned, TransferRequested
+
+ATTEMPTS = 3
+"""How often an idempotent handler is called when it raises; any other is called once."""
+
+BACKOFF_SECONDS = 0.5
+
+GOODBYE = "The call ends when you have said goodbye: say it now, in one short sentence."
+ENDING = "The call ends now."
+TRANSFERRING = "The call is handed over when what you are saying was heard."
+
+
+def transfer_call(number: str) -> str:
+    """Hand the call to another phone number.
+
+    Args:
+        number: The number to hand the call to, in international form, such as +15551234567.
+    """
+    raise NotImplementedError("the call itself carries it out")
+
+
+def end_call(reason: str = "") -> str:
+    """End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.
+
+    Args:
+        reason: Why the call ends, in a few words.
+    """
+    raise NotImplementedError("the call itself carries it out")
+
+
+BUILT_IN: Mapping[str, Tool] = {
+    each.__name__: Tool(name=each.__name__, handler=each) for each in (transfer_call, end_call)
+}
+"""What every agent can do; a tool of the user's with the same name takes the place of one."""
+
+
+class Toolbox:
+    """Runs tools once each, and says what the model is to be told. Whatever goes wrong is a sentence for the model.
+
+    `more` are the tools of servers that are connected for this call; `progress(name, text)` is told what a tool reports on its way.
+    """
+
+    def __init__(
+        self,
+        control: CallControl,
+        user_code: UserCode,
+        *,
+        more: Callable[[], Sequence[Tool]],
+        post: Callable[[Event], None],
+        progress: Callable[[str, str, str], None],
+    ) -> None:
+        self._control = control
+        self._user_code = user_code
+        self._more = more
+        self._post = post
+        self._progress = progress
+
+    def specs(self, agent: Agent) -> tuple[ToolSpec, ...]:
+        """What the agent's model is offered."""
+        return tuple(tool.spec for tool in self._tools(agent).values())
+
+    def reassurance(self, agent: Agent, name: str) -> tuple[str, float]:
+        """What is said while the tool runs, and after how many seconds; an empty text: nothing."""
+        tool = self._tools(agent).get(name)
+        if tool is None or tool.filler is None:
+            return "", 0.0
+        return tool.filler.text, tool.filler.after_ms / 1000
+
+    async def run(self, agent: Agent, command: RunTool) -> ToolReturned:
+        """Run one tool as the model asked for it."""
+        tools = self._tools(agent)
+        tool = tools.get(command.name)
+        if tool is None:
+            return _error(command, f"There is no tool named {command.name!r}; the tools are: {', '.join(tools)}.")
+        context = {"call_id": self._control.call_id, "caller": self._control.caller, "callee": self._control.callee}
+        try:
+            bound = tool.bind(command.arguments, context, self._control)
+        except ToolArgumentsError as error:
+            return _error(command, str(error))
+        if BUILT_IN.get(command.name) is tool:
+            return self._built_in(command, bound.arguments)
+        outcome, attempts = await self._attempts(command, tool, bound)
+        if outcome.error is None and not isinstance(outcome.value, str):
+            # What was returned is the user's as well: its parts may refuse to be written down.
+            told = await self._user_code.call(as_text, outcome.value, deadline_seconds=tool.timeout_s, quick=True)
+            reason = f"What {command.name} returned cannot be told to the model: {told.error}"
+            outcome = told if told.error is None else Outcome(error=reason)
+        if outcome.error is not None:
+            return _error(command, outcome.error, attempts)
+        return ToolReturned(command.reply, command.id, result=outcome.value, attempts=attempts)
+
+    def _tools(self, agent: Agent) -> dict[str, Tool]:
+        return {**BUILT_IN, **{tool.name: tool for tool in self._more()}, **{tool.name: tool for tool in agent.tools or ()}}
+
+    def _built_in(self, command: RunTool, arguments: Mapping[str, Any]) -> ToolReturned:
+        if command.name == "end_call":
+            reason = str(arguments.get("reason") or "").strip()
+            self._post(HangUpRequested(f"ended by the agent: {reason}" if reason else "ended by the agent", polite=True))
+            return ToolReturned(command.reply, command.id, result=GOODBYE, ends_reply=True)
+        try:
+            self._post(TransferRequested(check_number("number", arguments["number"])))
+        except ConfigError as error:
+            return _error(command, str(error))
+        return ToolReturned(command.reply, command.id, result=TRANSFERRING)
+
+    async def _attempts(self, command: RunTool, tool: Tool, bound: Bound) -> tuple[Outcome, int]:
+        """What came of it, and how often it was tried. The tool's deadline holds for all tries together."""
+        loop, attempt = asyncio.get_running_loop(), 0
+        until = loop.time() + tool.timeout_s
+        while True:
+            attempt += 1
+            left = max(0.001, until - loop.time())
+            outcome, tried = await self._once(command, tool, bound, left)
+            final = not tool.idempotent or attempt == ATTEMPTS or bound.kind == "webhook"
+            wait = BACKOFF_SECONDS * 2 ** (attempt - 1)
+            if outcome.error is None or final or loop.time() + wait >= until:
+                return outcome, max(attempt, tried)
+            await asyncio.sleep(wait)
+
+    async def _once(self, command: RunTool, tool: Tool, bound: Bound, seconds: float) -> tuple[Outcome, int]:
+        late = f"{command.name} took longer than {tool.timeout_s:g} s."
+        if bound.kind == "webhook":
+            outcome = await self._user_code.call(bound.call, deadline_seconds=seconds, name=command.name)
+            if outcome.error is not None:
+                return _timed(outcome, late), bound.attempts
+            return Outcome(outcome.value.value), outcome.value.attempts
+        if bound.kind == "progress":
+            return _timed(await self._reported(command, bound, seconds), late), 1
+        outcome = await self._user_code.call(bound.call, deadline_seconds=seconds, name=command.name)
+        return _timed(outcome, late), 1
+
+    async def _reported(self, command: RunTool, bound: Bound, seconds: float) -> Outcome:
+        """What an async generator gives: `{"progress": ...}` on the way, `{"result": ...}` or its last value in the end."""
+        until = asyncio.get_running_loop().time() + seconds
+        result: Any = None
+        pieces = self._user_code.pieces(bound.call, (), deadline_seconds=seconds, name=command.name)
+        async for piece in pieces:
+            if piece.error is not None:
+                return piece
+            if isinstance(piece.value, Mapping) and "result" in piece.value:
+                result = piece.value["result"]
+            elif isinstance(piece.value, Mapping) and "progress" in piece.value:
+                self._progress(command.id, command.name, str(piece.value["progress"]))
+            else:
+                result = piece.value
+            if asyncio.get_running_loop().time() > until:
+                return Outcome(error=f"{command.name} took longer than {seconds:g} s.")
+        return Outcome(result)
+
+
+def as_text(value: object) -> str:
+    """A value as JSON, for a model."""
+    return json.dumps(value, default=_plain, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    dump = getattr(value, "model_dump", None)  # a pydantic model
+    if callable(dump) and not inspect.isclass(value):
+        return dump(mode="json")
+    return vars(value) if hasattr(value, "__dataclass_fields__") else str(value)
+
+
+def _timed(outcome: Outcome, late: str) -> Outcome:
+    return Outcome(error=late) if outcome.error is not None and " took longer than " in outcome.error else outcome
+
+
+def _error(command: RunTool, sentence: str, attempts: int = 1) -> ToolReturned:
+    return ToolReturned(command.reply, command.id, error=sentence, attempts=attempts)

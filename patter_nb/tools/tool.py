@@ -1,0 +1,287 @@
+"""A tool: something an agent can do besides talking. A function of yours, or a web address that does it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, Literal, overload
+
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning
+from patter_nb.providers.base import ToolSpec
+from patter_nb.tools.given import check_arguments, checked_parameters, strict
+from patter_nb.tools.schema import HANDED_IN, Signature, ToolArgumentsError, summary
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What OpenAI and Anthropic take as the name of a tool."""
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 300.0
+MOST_CHARACTERS = 100_000
+"""The longest arguments that are read; a model writes some hundreds."""
+
+Kind = Literal["sync", "async", "progress", "webhook"]
+Convention = Literal["keywords", "arguments", "arguments and context"]
+
+
+class ToolError(PatterError):
+    """A tool could not do what it was asked for; the message is for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reassurance:
+    """What is said while a tool takes longer than `after_ms`, if nothing else is to be heard."""
+
+    text: str
+    after_ms: int = 1500
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not any(map(str.isalnum, self.text)):
+            raise ConfigError(f"text of a reassurance is {self.text!r}; it must hold words to say.")
+        if isinstance(self.after_ms, bool) or not isinstance(self.after_ms, int) or not 0 <= self.after_ms <= 60_000:
+            raise ConfigError(f"after_ms of a reassurance is {self.after_ms!r}; it must be a whole number from 0 to 60000.")
+
+
+@dataclass(slots=True)
+class Bound:
+    """One execution of a tool, its arguments checked. `call` takes nothing and does it."""
+
+    kind: Kind
+    call: Callable[[], Any]
+    arguments: dict[str, Any]
+    attempts: int = 1
+    """How often it was tried so far; webhooks count here."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function or a web address that a model may call: exactly one of `handler` and `webhook_url`.
+
+    A handler is called with the arguments by their names, checked and in their annotated types. Written as `(arguments, call_context)`
+    it gets two dictionaries; parameters named `call_context` (`{"call_id", "caller", "callee"}`) and `call_control` (a `CallControl`) are
+    handed in. Sync handlers run in a thread, async ones on the notebook's loop; async generators report on the way with
+    `yield {"progress": "..."}` and end with `yield {"result": ...}`. What a handler returns is told to the model, as JSON unless it is a
+    string; what it raises is told as an error.
+    """
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] | None = None
+    """A JSON schema of an object. None: from the handler's signature and docstring; for a webhook: no arguments."""
+    handler: Callable[..., Any] | None = None
+    webhook_url: str = ""
+    """Is sent `{"tool", "arguments", "call_id", "caller", "callee"}` as JSON, and answers with JSON."""
+    strict: bool = False
+    """Close the schema and require all of it, as strict tool calling of some providers wants."""
+    reassurance: Reassurance | str | None = None
+    timeout_s: float = 10.0
+    """How long the model waits for it, all attempts together: 0.1 to 300 s."""
+    idempotent: bool = False
+    """Doing it twice does no harm, so a handler that raises is called up to three times."""
+    allow_private: bool = False
+    """Let a webhook lead to this machine or its networks, for development."""
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    """Sent with a webhook, such as its credentials. Never shown."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
+            raise ConfigError(f"name of a tool is {self.name!r}; it must be 1 to 64 letters, digits, hyphens or underscores.")
+        if (self.handler is None) == (not self.webhook_url):
+            both = "both" if self.webhook_url else "neither"
+            raise ConfigError(f"tool {self.name!r} has {both} of handler and webhook_url; give it exactly one.")
+        if self.handler is not None and (not callable(self.handler) or isinstance(self.handler, type)):
+            raise ConfigTypeError(f"handler of tool {self.name!r} is {self.handler!r}; it must be a function.")
+        self._check_settings()
+        if not isinstance(self.description, str):
+            raise ConfigTypeError(f"description of tool {self.name!r} is {self.description!r}; it must be a string.")
+        if not self.description and self.handler is not None:
+            object.__setattr__(self, "description", summary(inspect.getdoc(self.handler) or ""))
+        if self.parameters is not None:
+            object.__setattr__(self, "parameters", checked_parameters(self.name, self.parameters))
+        self.spec  # noqa: B018 (what is wrong with a signature is told here, and not in a call)
+
+    def _check_settings(self) -> None:
+        for name in ("strict", "idempotent", "allow_private"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigTypeError(f"{name} of tool {self.name!r} is {getattr(self, name)!r}; it must be True or False.")
+        seconds = self.timeout_s
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise ConfigTypeError(f"timeout_s of tool {self.name!r} is {seconds!r}; it must be a number of seconds.")
+        if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+            raise ConfigError(f"timeout_s of tool {self.name!r} is {seconds!r}; it must lie from 0.1 to 300.")
+        if isinstance(self.reassurance, str):
+            object.__setattr__(self, "reassurance", Reassurance(self.reassurance) if self.reassurance else None)
+        elif self.reassurance is not None and not isinstance(self.reassurance, Reassurance):
+            raise ConfigTypeError(f"reassurance of tool {self.name!r} is {self.reassurance!r}; it must be a text or a Reassurance.")
+        if self.webhook_url:
+            if not isinstance(self.webhook_url, str) or not self.webhook_url.startswith(("http://", "https://")):
+                raise ConfigError(f"webhook_url of tool {self.name!r} must begin with https:// or http://.")
+        elif self.allow_private or self.headers:
+            unused = "allow_private" if self.allow_private else "headers"
+            warnings.warn(f"{unused} of tool {self.name!r} is for webhooks and will not be used.", PatterWarning, stacklevel=4)
+
+    @property
+    def filler(self) -> Reassurance | None:
+        """The reassurance, in the one form it has once the tool is made."""
+        assert not isinstance(self.reassurance, str)
+        return self.reassurance
+
+    @cached_property
+    def spec(self) -> ToolSpec:
+        """The tool as a model is told of it."""
+        if self.parameters is not None:
+            schema = dict(self.parameters)
+        else:
+            schema = {"type": "object", "properties": {}} if self.signature is None else self.signature.schema
+        return ToolSpec(self.name, self.description, strict(schema) if self.strict else schema)
+
+    @cached_property
+    def signature(self) -> Signature | None:
+        """The handler's parameters, where they are the schema."""
+        if self.handler is None or self.parameters is not None or self.convention != "keywords":
+            return None
+        return Signature(self.handler, self.name)
+
+    @cached_property
+    def convention(self) -> Convention:
+        """How the handler wants its arguments."""
+        assert self.handler is not None
+        try:
+            taken = inspect.signature(self.handler).parameters
+        except (TypeError, ValueError):  # a builtin that does not tell
+            return "keywords" if self.parameters is None else "arguments"
+        if list(taken) == ["arguments", "call_context"]:
+            return "arguments and context"
+        if self.parameters is None:
+            return "keywords"
+        return _convention(self.name, taken, set(self.parameters["properties"]))
+
+    def bind(self, text: str, context: Mapping[str, Any], control: object = None) -> Bound:
+        """One execution with the arguments that a model wrote as JSON. `ToolArgumentsError`, for the model, when they do not fit."""
+        arguments = self._read(text)
+        if self.signature is not None:
+            values = self.signature.check(json.dumps(arguments), self.name)
+        else:
+            values = arguments
+            if self.parameters is not None:
+                check_arguments(self.name, self.parameters, arguments)
+            elif self.handler is None and arguments:
+                raise ToolArgumentsError(f"{self.name} takes no arguments.")
+        if self.handler is None:
+            return self._webhook(arguments, context)
+        kind: Kind = "async" if _awaits(self.handler) else "progress" if _generates(self.handler) else "sync"
+        return Bound(kind, self._call(values, context, control), arguments)
+
+    def _read(self, text: str) -> dict[str, Any]:
+        if len(text) > MOST_CHARACTERS:
+            raise ToolArgumentsError(f"The arguments of {self.name} have {len(text)} characters, which is too long.")
+        try:
+            arguments = json.loads(text or "{}", parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:  # the latter from deep nesting
+            raise ToolArgumentsError(f"The arguments of {self.name} are not JSON: {error}.") from None
+        if arguments is None:
+            return {}
+        if not isinstance(arguments, dict):
+            raise ToolArgumentsError(f"The arguments of {self.name} must be a JSON object, not {type(arguments).__name__}.")
+        return arguments
+
+    def _call(self, values: dict[str, Any], context: Mapping[str, Any], control: object) -> Callable[[], Any]:
+        assert self.handler is not None
+        if self.convention == "arguments and context":
+            return partial(self.handler, values, dict(context))
+        if self.convention == "arguments":
+            return partial(self.handler, values)
+        wanted = _parameter_names(self.handler)
+        handed = {"call_context": dict(context), "call_control": control}
+        return partial(self.handler, **values, **{name: handed[name] for name in HANDED_IN if name in wanted})
+
+    def _webhook(self, arguments: dict[str, Any], context: Mapping[str, Any]) -> Bound:
+        from patter_nb.tools.webhook import call_webhook
+
+        async def call() -> Any:
+            return await call_webhook(self, bound, context)
+
+        bound = Bound("webhook", call, arguments)
+        return bound
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call the handler as the function that it is."""
+        if self.handler is None:
+            raise ConfigError(f"tool {self.name!r} is a webhook; only a call can use it.")
+        return self.handler(*arguments, **named)
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = ("spec", "signature", "convention")  # they are made anew where it is unpickled
+        return {name: value for name, value in self.__dict__.items() if name not in made}
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.handler, self.webhook_url))
+
+    def __repr__(self) -> str:
+        what = self.webhook_url or getattr(self.handler, "__qualname__", repr(self.handler))
+        return f"Tool({self.name!r}, {what})"
+
+
+@overload
+def tool(fn: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(*, handler: Callable[..., Any], **settings: Any) -> Tool: ...
+@overload
+def tool(*, webhook_url: str, **settings: Any) -> Tool: ...
+@overload
+def tool(**settings: Any) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """A `Tool`: of a function (`@tool`, `@tool(timeout_s=2)`), or of its settings (`tool(name="...", handler=...)`)."""
+    known = set(Tool.__dataclass_fields__)
+    if unknown := sorted(set(settings) - known):
+        raise ConfigTypeError(f"tool() does not know {', '.join(unknown)}; it takes {', '.join(sorted(known))}.")
+    if fn is not None:
+        if not callable(fn):
+            raise ConfigTypeError(f"tool() was given {type(fn).__name__} {fn!r}; use it over a function, or with name= and handler=.")
+        return Tool(**{"name": _name_of(fn), **settings, "handler": fn})
+    handler = settings.get("handler")
+    if handler is not None or settings.get("webhook_url"):
+        return Tool(**{"name": _name_of(handler) if handler is not None else "", **settings})
+    return lambda function: Tool(**{"name": _name_of(function), **settings, "handler": function})
+
+
+def _name_of(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _convention(name: str, taken: Mapping[str, inspect.Parameter], properties: set[str]) -> Convention:
+    """Which of the three ways fits a handler whose schema was given."""
+    named = {key for key, each in taken.items() if each.kind is not each.VAR_KEYWORD and key not in HANDED_IN}
+    anything = any(each.kind is each.VAR_KEYWORD for each in taken.values())
+    needed = {key for key in named if taken[key].default is inspect.Parameter.empty and taken[key].kind is not inspect.Parameter.VAR_POSITIONAL}
+    if (properties <= named or anything) and needed <= properties:
+        return "keywords"
+    places = [each for each in taken.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    if len(places) in (1, 2):
+        return "arguments" if len(places) == 1 else "arguments and context"
+    raise ConfigError(
+        f"handler of tool {name!r} takes {', '.join(taken) or 'nothing'}; with the parameters given it must take "
+        f"{', '.join(sorted(properties)) or 'nothing'}, or one dictionary of arguments, or that and the call's context."
+    )
+
+
+def _parameter_names(function: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def _awaits(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _generates(function: Callable[..., Any]) -> bool:
+    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")

@@ -1,0 +1,61 @@
+"""A tool that is done somewhere on the web: one POST of JSON, tried again where that can help."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from patter_nb.tools.tool import ToolError
+
+if TYPE_CHECKING:
+    from patter_nb.tools.tool import Bound, Tool
+
+ATTEMPTS = 3
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, JITTER_SECONDS = 0.5, 5.0, 0.06
+"""Waits between attempts: doubled each time, with a little chance so that many callers do not come at once."""
+
+RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReply:
+    """What it answered, and how often it was asked."""
+
+    value: Any
+    attempts: int
+
+
+async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> WebhookReply:
+    """Ask the tool's address. `ToolError` with a sentence for the model when it does not answer as it must.
+
+    Every attempt carries the same `Idempotency-Key`, so that a server can tell a second try from a second order. The caller's deadline
+    bounds all of it.
+    """
+    from patter_nb.web.address import AddressError, checked
+    from patter_nb.web.post import WebError, post_json
+
+    payload = {"tool": tool.name, "arguments": bound.arguments, **context}
+    headers = {"idempotency-key": uuid.uuid4().hex, **(tool.headers or {})}
+    for attempt in range(1, ATTEMPTS + 1):
+        bound.attempts = attempt
+        last = attempt == ATTEMPTS
+        try:
+            target = await checked(tool.webhook_url, allow_private=tool.allow_private)
+            reply = await post_json(target, payload, timeout_seconds=tool.timeout_s, headers=headers)
+            if reply.status < 300:
+                return WebhookReply(reply.json(), attempt)
+            if reply.status not in RETRYABLE or last:
+                moved = " It must answer itself: redirects are not followed." if reply.status < 400 else ""
+                raise ToolError(f"{tool.name} answered with status {reply.status}.{moved}")
+        except AddressError as error:
+            raise ToolError(f"{tool.name} cannot be reached: {error}") from error
+        except WebError as error:
+            if not error.retryable or last:
+                raise ToolError(f"{tool.name} failed: {error}") from error
+        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+        await asyncio.sleep(wait + random.uniform(0, JITTER_SECONDS))
+    raise AssertionError("the last attempt returns or raises")
