@@ -160,8 +160,18 @@ class Patter:
         live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id), UserCode(loop)
         notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
         call = Call(call_id, self._log, self._shelf, live, notices)
-        how = {"speed": speed, "noise_db": noise_db, "seed": seed, "record": record}
-        work = SimulatedTest(self._log, live, script, **how, user_code=user_code, callbacks=callbacks, notices=notices)
+        work = SimulatedTest(
+            self._log,
+            live,
+            script,
+            speed=speed,
+            noise_db=noise_db,
+            seed=seed,
+            record=record,
+            user_code=user_code,
+            callbacks=callbacks,
+            notices=notices,
+        )
         shown = self._show if show is None else show
         self._calls.append(call)
         self._log.begin(work.facts(call.id))
@@ -194,13 +204,13 @@ class Patter:
     def tool(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
         """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their next
         reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
-        made = tool(fn, **settings) if fn is not None else tool(**settings)
+        made: Any = tool(fn, **settings) if fn is not None else tool(**settings)
         if isinstance(made, Tool):
             self._agents.add_tool(made)
             return made
 
         def keep(function: Callable[..., Any]) -> Tool:
-            kept = made(function)
+            kept: Tool = made(function)
             self._agents.add_tool(kept)
             return kept
 

@@ -48,26 +48,25 @@ class RemoteMessage:
 
     async def replies(self, payload: dict[str, Any]) -> AsyncIterator[str]:
         """The pieces of the answer to a message. `RemoteError`, `WebError` or `AddressError` when there is none."""
-        body = json.dumps(payload, ensure_ascii=False, default=str)
+        body = json.dumps(payload, ensure_ascii=False)
         if urlsplit(self.url).scheme in ("ws", "wss"):
             async for piece in self._socket(body):
                 yield piece
         else:
-            yield await self._post(body)
+            yield await self._post(payload, body)
 
     def _signed(self, body: str) -> dict[str, str]:
         if not self.secret:
             return {}
         return {SIGNATURE: hmac.new(self.secret.encode(), body.encode(), hashlib.sha256).hexdigest()}
 
-    async def _post(self, body: str) -> str:
+    async def _post(self, payload: dict[str, Any], body: str) -> str:
         from patter_nb.web.address import checked
-        from patter_nb.web.post import post
+        from patter_nb.web.post import post_json
 
         target = await checked(self.url, allow_private=self.allow_private)
-        reply = await post(
-            target, body.encode(), timeout_seconds=self.timeout_seconds, headers=self._signed(body), most_bytes=MOST_BYTES
-        )
+        signed, seconds = self._signed(body), self.timeout_seconds
+        reply = await post_json(target, payload, headers=signed, timeout_seconds=seconds, most_bytes=MOST_BYTES)
         if reply.status >= 300:
             raise RemoteError(f"on_message: {target.host} answered with status {reply.status}.")
         return _text(reply.body.decode("utf-8", "replace"))[0]

@@ -192,7 +192,8 @@ def _clip(which: BuiltinAudioClip) -> Samples:
             BuiltinAudioClip.CROWDED_ROOM: (200, 2400),
         }
         sound = _noise(draw, size, *bands[which])
-    return np.round(sound / np.abs(sound).max() * 0.5 * 32767).astype(np.int16)
+    clip: Samples = np.round(sound / np.abs(sound).max() * 0.5 * 32767).astype(np.int16)
+    return clip
 
 
 def _noise(draw: np.random.Generator, size: int, low_hz: float, high_hz: float) -> NDArray[np.float64]:

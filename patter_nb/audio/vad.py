@@ -6,6 +6,7 @@ time by loudness (`edges`). `SileroModel` knows voices from music, tones and noi
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections import deque
@@ -119,6 +120,13 @@ class SileroModel:
         """Forget what came before."""
         self._state = np.zeros((2, 1, 128), np.float32)
         self._input[:] = 0.0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SileroModel:
+        """One for another call, with the same session and nothing to remember."""
+        other = copy.copy(self)
+        other._input = np.zeros_like(self._input)
+        other.reset()
+        return other
 
 
 class EnergyModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from patter_nb.turns.messages import Message, Role, ToolRequest
 
@@ -43,4 +43,4 @@ def _message(number: int, given: Any) -> Message:
         requests = tuple(ToolRequest(str(each["id"]), str(each["name"]), str(each["arguments"])) for each in asked)
     except (KeyError, TypeError) as error:
         raise ValueError(f"tool_calls of message {number} of before_llm are not in OpenAI's shape ({error!r})") from error
-    return Message(role, content, requests, given.get("tool_call_id"))
+    return Message(cast(Role, role), content, requests, given.get("tool_call_id"))

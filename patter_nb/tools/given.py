@@ -42,7 +42,7 @@ def checked_parameters(name: str, schema: Any) -> dict[str, Any]:
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as strict tool calling wants it: every object closed and all of its properties required."""
-    closed = {key: [strict(e) if isinstance(e, dict) else e for e in v] if isinstance(v, list) else v for key, v in schema.items()}
+    closed: dict[str, Any] = {key: [strict(e) if isinstance(e, dict) else e for e in v] if isinstance(v, list) else v for key, v in schema.items()}
     for key in ("items", "additionalItems"):
         if isinstance(closed.get(key), dict):
             closed[key] = strict(closed[key])
@@ -70,9 +70,10 @@ def _check(name: str, where: str, schema: Mapping[str, Any], value: Any) -> None
     if "const" in schema and value != schema["const"]:
         raise ToolArgumentsError(f"{where} of {name} is {_brief(value)}; it must be {_brief(schema['const'])}.")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        for key, fits in (("minimum", lambda limit: value >= limit), ("maximum", lambda limit: value <= limit)):
-            if key in schema and not fits(schema[key]):
-                raise ToolArgumentsError(f"{where} of {name} is {value}; its {key} is {schema[key]}.")
+        if value < schema.get("minimum", value):
+            raise ToolArgumentsError(f"{where} of {name} is {value}; it must be at least {schema['minimum']}.")
+        if value > schema.get("maximum", value):
+            raise ToolArgumentsError(f"{where} of {name} is {value}; it must be at most {schema['maximum']}.")
     if isinstance(value, dict):
         if missing := [key for key in schema.get("required", ()) if key not in value]:
             raise ToolArgumentsError(f"{where} of {name} lacks {missing[0]!r}.")

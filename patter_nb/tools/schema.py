@@ -101,9 +101,10 @@ def _field(kind: Any, parameter: str, default: Any, described: str | None) -> tu
         text = texts[0] if texts else described
         kept = [each for each in more if not isinstance(each, str)]
         kind = Annotated[base, *kept] if kept else base
-    given = {} if own or text is None else {"description": text}
-    required = default is inspect.Parameter.empty
-    return (kind, Field(alias=parameter, **given) if required else Field(default=default, alias=parameter, **given))
+    about = None if own else text
+    if default is inspect.Parameter.empty:
+        return kind, Field(alias=parameter, description=about)
+    return kind, Field(default=default, alias=parameter, description=about)
 
 
 def _told(name: str, errors: list[Any]) -> str:

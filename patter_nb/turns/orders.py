@@ -57,9 +57,11 @@ class Orders:
         if event.on == floor.muted:
             return
         floor.muted = event.on
-        floor.record("muted" if event.on else "unmuted")
         if event.on:
+            floor.record("muted")
             floor.yield_floor("muted", now)
+        else:
+            floor.record("unmuted")
 
     def limit_reached(self, event: LimitReached, now: float) -> None:
         if self._floor.leaving is None:

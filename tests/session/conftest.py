@@ -156,7 +156,7 @@ async def _hold(
     tap = Tap(near)
     given = {"codec": TwilioMediaCodec(), "voice_model": EnergyModel(), "real_time": False, **setup}
     line = RevisionLine(agent.name)
-    live = Live(line.stage(agent)[0])
+    live = Live(line.stage(agent)[0], line, CALL)
     session = Session(CallSetup(call_id=CALL, live=live, connection=tap, log=log, **given))
     caller = SimulatedCaller(
         await render(read_caller(list(lines)), synthetic=True),

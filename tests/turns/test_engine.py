@@ -190,13 +190,24 @@ def test_events_of_a_reply_that_never_was_change_nothing(talk, event):
     assert call.tell(2.7, CallerHungUp()) == [EndCall("caller hung up")]
 
 
-def test_a_new_policy_governs_from_the_next_turn_on(talk):
+@pytest.mark.parametrize("policy", [TurnPolicy(ends_turns="provider"), TurnPolicy(begins_replies="provider")])
+def test_who_decides_cannot_change_while_a_call_is_on(talk, policy):
+    call = talk()
+    with pytest.raises(ValueError, match="ends_turns and begins_replies cannot change"):
+        call.engine.govern(policy)
+    call.voice(1.0, 2.0)
+    call.final(2.2, "one")
+    call.wait(2.32)
+    assert len(call.replies) == 1
+
+
+def test_a_new_policy_governs_at_once(talk):
     call = talk(hangover_seconds=0.5)
     call.tell(1.0, SpeechStarted(1.0))
-    call.engine.replace_policy(TurnPolicy(hangover_seconds=2.0))
     call.tell(2.2, SpeechStopped(2.0), FinalReceived("one"))
     call.wait(2.5)
     assert len(call.replies) == 1
+    call.engine.govern(TurnPolicy(hangover_seconds=2.0))
     call.made(2.6, 1, "Two.")
     call.heard(4.7, 1, 2.0)
     call.voice(5.0, 6.0)

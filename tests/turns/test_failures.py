@@ -214,7 +214,7 @@ def test_a_reply_overdue_while_it_is_heard_plays_out(talk):
     assert call.rows == []
     call.heard(33.0, 1, 30.0)
     assert (call.rows[0].error, call.rows[0].heard_text) == ("the model did not answer within 15 s", "One moment.")
-    assert call.rows[0].tools == (ToolRun("t", "book", "{}", "ok"),)
+    assert call.rows[0].tools == (ToolRun("t", "book", "{}", "ok", None, 3.0, 3.0),)
 
 
 def test_an_empty_reply_is_a_failure_and_nothing_is_said(talk):

@@ -75,13 +75,6 @@ def test_closing_a_turn_gives_the_floor_to_a_voice_that_goes_on(floor):
     assert (floor.listening.words, floor.listening.onset, turn.silent_from) == (["and"], 2.5, 2.5)
 
 
-def test_a_new_policy_comes_with_the_next_turn(floor):
-    floor.next_policy = TurnPolicy(hangover_seconds=1.0)
-    assert floor.policy == TurnPolicy()
-    floor.open("said")
-    assert floor.policy.hangover_seconds == 1.0
-
-
 @pytest.mark.parametrize(("played", "commands"), [(1.0, [CancelReply(1, 1.0)]), (0.5, [CancelReply(1, 0.5), ClearAudio()])])
 def test_a_failed_reply_is_cleared_if_some_of_it_may_still_play(floor, played, commands):
     turn = answered(floor)

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 
 import pytest
 
 from patter_nb.turns.commands import AdoptReply, CancelReply, ClearAudio, EndCall, RecordEvent, RecordTurn, RunTool, StartReply
 from patter_nb.turns.events import CallerHungUp, InjectRequested, ToolReturned, TranscriptionFailed
+
+KEYS = re.compile(r"\[DTMF: ([0-9*#]+)\]")
 
 HISTORIES = int(os.environ.get("PATTER_NB_HISTORIES", "600"))
 PER_TEST = 50
@@ -72,13 +75,21 @@ def _is_over(world, reply):
 
 def every_word_stands_in_one_place(world):
     """What was transcribed is in the rows, once, in the order in which it was said within each text."""
-    words = [word for row in rows_of(world) for text in (row.caller_text, row.overlap_text) for word in text.split()]
-    assert Counter(words) == Counter(world.transcribed)
+    texts = [KEYS.sub("", text) for row in rows_of(world) for text in (row.caller_text, row.overlap_text)]
+    assert Counter(word for text in texts for word in text.split()) == Counter(world.transcribed)
     order = {word: index for index, word in enumerate(world.transcribed)}
-    for row in rows_of(world):
-        for text in (row.caller_text, row.overlap_text):
-            places = [order[word] for word in text.split()]
-            assert places == sorted(places)
+    for text in texts:
+        places = [order[word] for word in text.split()]
+        assert places == sorted(places)
+
+
+def every_key_stands_in_one_place(world):
+    """What was pressed is in the rows, once, unless somebody else answers by himself."""
+    if world.mode == "speech to speech":
+        return
+    pressed = Counter(data["digit"] for data in recorded(world, "dtmf_received"))
+    texts = [text for row in rows_of(world) for text in (row.caller_text, row.overlap_text)]
+    assert Counter(key for text in texts for keys in KEYS.findall(text) for key in keys) == pressed
 
 
 def nobody_is_answered_who_did_not_speak(world):
@@ -91,17 +102,21 @@ def nobody_is_answered_who_did_not_speak(world):
         assert while_ == "silence", f"reply {order.reply} was ordered over the caller"
         if rows[order.turn].kind == "caller":
             (said,) = [message.content for message in order.messages if message.role == "user" and message.content][-1:]
-            assert rows[order.turn].caller_text.startswith(said)
+            assert said
+            assert KEYS.sub("", rows[order.turn].caller_text).startswith(KEYS.sub("", said).rstrip())
         else:
             assert any(message.content in noted for message in order.messages)
 
 
 def whoever_spoke_is_answered(world):
-    """A row of the caller without a reply is one the end of the call overtook, or has an error and no line to say so."""
+    """A row of the caller without a reply is one the end of the call overtook, or has an error and no line to say so, or was said
+    to an agent that had to be silent."""
+    muted = False
     leaving = min((at for at, command in world.commands if _leaves(command)), default=world.now)
     for at, command in world.commands:
+        muted = muted or (isinstance(command, RecordEvent) and command.kind == "muted")
         if isinstance(command, RecordTurn) and command.facts.kind == "caller" and not command.facts.reply:
-            assert at >= leaving or command.facts.error
+            assert at >= leaving or command.facts.error or muted
 
 
 def _leaves(command):
@@ -144,8 +159,8 @@ def no_reply_is_talked_over_by_another(world):
 def the_caller_can_interrupt(world):
     """Voice much longer than the threshold, over an agent that is known to be heard, ends what the agent says."""
     threshold = world.policy.barge_in_seconds
-    if threshold is None:
-        return
+    if threshold is None or world.policy.confirm_seconds is not None:
+        return  # in the latter case somebody has to confirm it first
     slack = threshold + 2 * world.network_seconds + 0.3
     for start, end in world.caller.voiced:
         for since, until, reply in world.carrier.audible:
@@ -207,19 +222,20 @@ def tools_run_once_and_keep_their_results(world):
 
 def failures_are_counted(world):
     """A row with an error has its event, and the other way round."""
-    failed = {data["turn"] for data in recorded(world, "reply_failed")}
+    failed = {data["turn"] for kind in ("reply_failed", "stage_failed") for data in recorded(world, kind)} - {None}
     asked_again = any(isinstance(event, TranscriptionFailed) for _, event in world.told)
     with_error = {row.turn for row in rows_of(world) if row.error}
-    assert failed <= with_error
-    assert failed == with_error or asked_again
+    late = {data["turn"] for data in recorded(world, "stage_failed")}
+    assert failed - late <= with_error
+    assert with_error <= failed or asked_again or None in late
 
 
 def the_far_end_was_waited_for(world):
     """A call that was not ended by the caller said goodbye first, if there is something to say."""
-    if any(isinstance(event, CallerHungUp) for _, event in world.told):
+    if any(isinstance(event, CallerHungUp) for _, event in world.told) or recorded(world, "muted"):
         return
     reason = world.commands[-1][1].reason
-    if world.policy.goodbye and reason != "meddled":
+    if world.policy.goodbye and reason not in {"meddled", "polite"}:
         assert any(isinstance(command, StartReply) and command.kind == "goodbye" for _, command in world.commands)
 
 
@@ -228,6 +244,7 @@ INVARIANTS = [
     rows_are_written_once,
     reply_numbers_rise_by_one,
     every_word_stands_in_one_place,
+    every_key_stands_in_one_place,
     nobody_is_answered_who_did_not_speak,
     whoever_spoke_is_answered,
     heard_text_is_what_the_ear_heard,

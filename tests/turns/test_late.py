@@ -28,6 +28,9 @@ STT = Usage("stt", "p", "m", audio_seconds=1.0)
 TTS = Usage("tts", "p", "m", characters=5)
 
 
+CALLED = 2.5
+
+
 def interrupted(call):
     """Reply 1 with a running tool is interrupted at 4.3 s; its row waits for the clear."""
     call.caller(1.0, 2.0, "book")
@@ -139,16 +142,16 @@ def test_a_tool_that_finished_after_an_interruption_has_finished(talk):
     call = interrupted(talk())
     assert call.tell(4.4, ToolReturned(1, "t1", "table 4")) == []
     call.tell(4.5, InstantRecorded(1, "cleared_at", 4.4))
-    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", "table 4"),)
+    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", "table 4", None, CALLED, 4.4),)
     assert Message("tool", "table 4", tool_id="t1") in call.engine.messages
 
 
 def test_a_tool_that_finished_after_its_row_is_an_event_and_in_the_conversation(talk):
     call = interrupted(talk())
     call.tell(4.5, InstantRecorded(1, "cleared_at", 4.4))
-    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", None, CANCELLED),)
+    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", None, CANCELLED, CALLED),)
     assert call.tell(4.6, ToolReturned(1, "t1", "table 4")) == [
-        RecordEvent("late_tool_result", {"turn": 1, "reply": 1, "id": "t1", "result": "table 4", "error": None})
+        RecordEvent("late_tool_result", {"turn": 1, "reply": 1, "id": "t1", "result": "table 4", "error": None, "at": 4.6})
     ]
     assert call.engine.messages[-1] == Message("tool", "table 4", tool_id="t1")
 
@@ -169,7 +172,7 @@ def test_a_tool_of_a_reply_that_was_taken_back_is_still_known_to_the_next_one(ta
     )
     call.made(3.5, 2, "Table four.")
     call.heard(5.6, 2, 2.0)
-    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", "table 4"),)
+    assert call.rows[0].tools == (ToolRun("t1", "book", "{}", "table 4", None, 2.4, 2.6),)
 
 
 def test_a_tool_nobody_asked_for_returns_nothing(talk):

@@ -250,7 +250,7 @@ def test_only_roles_of_the_conversation_can_be_injected(talk):
 def test_keys_are_reported_and_pressed(talk):
     call = talk()
     assert call.tell(1.0, DtmfReceived("5")) == [RecordEvent("dtmf_received", {"digit": "5"})]
-    assert call.tell(2.0, DtmfRequested("12#")) == [SendDtmf("12#"), RecordEvent("dtmf_sent", {"digits": "12#"})]
+    assert call.tell(1.5, DtmfRequested("12#")) == [SendDtmf("12#", 300), RecordEvent("dtmf_sent", {"digits": "12#"})]
 
 
 def test_a_transfer_waits_until_what_is_being_said_was_heard(talk):

@@ -100,19 +100,22 @@ def test_the_next_round_waits_for_the_model_anew():
     made = reply(ToolCalled(1, "t", "book", "{}"), ReplyGenerated(1), ToolReturned(1, "t", "ok"))
     made.next_round(5.0)
     assert not made.round_returned
-    assert made.next_timer(15.0, 1.0) == 20.0
+    assert made.next_timer(15.0) == 20.0
     made.text_generated(ReplyGenerated(1), 6.0)
     assert made.complete
 
 
 def test_timers_of_a_reply():
     made = reply()
-    assert made.next_timer(15.0, 1.0) == 15.0
+    assert made.next_timer(15.0) == 15.0
     made.tool_called(ToolCalled(1, "t", "book", "{}", "Hm."), 4.0)
-    assert made.next_timer(15.0, 1.0) == 5.0
+    assert made.next_timer(15.0) == 5.5
+    made.tool_called(ToolCalled(1, "u", "book", "{}", "Hm, hm.", 0.2), 4.5)
+    assert made.next_timer(15.0) == 4.7, "the one that is due first"
+    assert made.filler().filler == "Hm, hm."
     made.filled = True
-    assert made.next_timer(15.0, 1.0) is None
-    assert reply(ONE).next_timer(15.0, 1.0) is None
+    assert made.next_timer(15.0) is None
+    assert reply(ONE).next_timer(15.0) is None
 
 
 def test_what_failed_calls_no_more_tools_and_waits_for_none():
@@ -120,7 +123,7 @@ def test_what_failed_calls_no_more_tools_and_waits_for_none():
     made.give_up(ReplyFailed(1, "llm", "broke"))
     assert made.filler() is None
     assert not made.round_returned
-    assert made.next_timer(15.0, 1.0) is None
+    assert made.next_timer(15.0) is None
     made.audio_heard(AudioHeard(1, 0, 1.0, 2.5), 2.5)
     assert made.complete
     assert made.filler() is None

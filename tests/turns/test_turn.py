@@ -32,7 +32,7 @@ def test_the_last_reply_tells_what_was_said_and_heard():
 def test_two_turns_are_two_though_they_hold_the_same():
     assert Turn("caller") != Turn("caller")
     assert Reply(1, "answer", 0.0) != Reply(1, "answer", 0.0)
-    assert Tool("t", "book", "{}", "", 0, 0.0) != Tool("t", "book", "{}", "", 0, 0.0)
+    assert Tool("t", "book", "{}", "", 1.5, 0, 0.0) != Tool("t", "book", "{}", "", 1.5, 0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ class World:
             max_duration_seconds=choice.choice([15.0, 25.0, 40.0]),
             goodbye_seconds=choice.choice([0.5, 3.0]),
             max_failures=choice.choice([1, 2, 3]),
-            filler_seconds=choice.choice([0.3, 1.0]),
+            keys_seconds=choice.choice([0.0, 1.0]),
+            confirm_seconds=choice.choice([None, None, 0.3, 1.5]),
             fallback=choice.choice(["", "sorry please say that again"]),
             goodbye=choice.choice(["", "we have to end here goodbye"]),
             ends_turns="session" if self.mode == "session" else "provider",
@@ -105,7 +106,8 @@ class World:
         """The engine waits for the caller's words no longer than it says."""
         if self.caller.reported or self.engine.state != "listening":
             self._quiet_since = self.now
-        patience = self.policy.hangover_seconds + self.policy.final_timeout_seconds + 0.05
+        waits = max(self.policy.hangover_seconds, self.policy.keys_seconds)
+        patience = waits + self.policy.final_timeout_seconds + 0.05
         assert self.mode != "session" or self.now - self._quiet_since <= patience, f"at {self.now} nobody is listened to"
 
     def tell(self, event: e.Event) -> None:
@@ -113,7 +115,7 @@ class World:
         if self.engine.ended:
             return
         self.told.append((self.now, event))
-        if self.engine.state != "listening" or isinstance(event, e.FinalReceived):
+        if self.engine.state != "listening" or isinstance(event, e.FinalReceived | e.DtmfReceived):
             self._quiet_since = self.now
         self._note(event)
         self._perform(self.engine.receive(event, self.now))
@@ -179,6 +181,14 @@ class World:
                 e.SayRequested(text, interrupt=True),
                 e.InjectRequested(self.sentence("i", 2), "system", reply=self.chance(0.5)),
                 e.DtmfReceived("1"),
+                e.DtmfReceived("#"),
+                e.DtmfRequested("12"),
+                e.MuteRequested(True),
+                e.MuteRequested(False),
+                e.BargeInConfirmed(),
+                e.StageFailed(self.choice.choice([0, 1, 2, 99]), "hook", "it broke"),
+                e.GuardrailHit(self.choice.choice([1, 2, 99]), "rail", "term", 1.0, "terms"),
+                e.HangUpRequested("polite", "", polite=True),
                 e.TransferRequested("+1555"),
                 e.HangUpRequested("meddled", self.choice.choice(["", text])),
                 e.LimitReached("meddled"),
