@@ -1,4 +1,4 @@
-"""What lies between the parts of a pipeline: stages that see the text or the audio pass, in order.
+"""Stages that see the audio of one direction pass, in order.
 
 A chain is empty unless something is plugged in. Stages are users' code: what goes wrong in one is told by its name.
 """
@@ -7,47 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from patter_nb.errors import ConfigTypeError
-from patter_nb.session.boundary import guard, naming
+from patter_nb.session.boundary import guard
 
 Samples = NDArray[np.int16]
 AudioStage = Callable[[Samples], Samples]
 """Takes samples of one direction of one call and returns as many; quick, since it runs for every frame."""
-
-
-class TextStage(Protocol):
-    """Sees text between the model and the voice. One object serves one answer of the model and may hold text back."""
-
-    def feed(self, text: str) -> str:
-        """The text that may pass now."""
-
-    def end(self) -> str:
-        """What was held back, when the answer's text is complete."""
-
-
-class TextChain:
-    """Stages in order; the text of one answer runs through all of them. `PatterError` when one raises."""
-
-    def __init__(self, stages: Sequence[TextStage] = ()) -> None:
-        self._stages = tuple(stages)
-
-    def feed(self, text: str) -> str:
-        for stage in self._stages:
-            with naming(_name(stage)):
-                text = stage.feed(text)
-        return text
-
-    def end(self) -> str:
-        rest = ""
-        for stage in self._stages:
-            with naming(_name(stage)):
-                rest = (stage.feed(rest) if rest else "") + stage.end()
-        return rest
 
 
 class AudioChain:

@@ -27,7 +27,7 @@ class Streams:
         self._failed = failed
         self._over = asyncio.Event()
         self._open: list[tuple[Any, asyncio.Future[Any]]] = []
-        self._owners: set[asyncio.Task[None]] = set()
+        self._owners: dict[asyncio.Task[None], asyncio.Future[Any]] = {}
 
     async def llm(self, llm: LLM) -> LLMStream:
         """The call's stream of this model. `PatterError` when it cannot be opened."""
@@ -42,6 +42,9 @@ class Streams:
     async def close(self) -> None:
         """Close what was opened; no longer than a provider may take for it."""
         self._over.set()
+        for owner, stream in self._owners.items():
+            if not stream.done():  # nobody wants it any more
+                owner.cancel()
         if self._owners:
             _, late = await asyncio.wait(list(self._owners), timeout=CLOSING_SECONDS)
             for task in late:
@@ -57,8 +60,8 @@ class Streams:
         stream = asyncio.get_running_loop().create_future()
         self._open.append((provider, stream))
         owner = asyncio.create_task(self._own(provider, open_it, stream), name=f"hold {provider.provider}")
-        self._owners.add(owner)
-        owner.add_done_callback(self._owners.discard)
+        self._owners[owner] = stream
+        owner.add_done_callback(lambda done: self._owners.pop(done, None))
         return await asyncio.shield(stream)
 
     async def _own(

@@ -253,7 +253,8 @@ def test_what_is_said_while_the_recogniser_is_being_opened_is_kept_for_it() -> N
             recorder=None,
             chain=AudioChain(),
         )
-        meter = Meter(agent, PriceBook(), posted.append)
+        meter = Meter(PriceBook(), posted.append)
+        meter.know(agent)
         listening = Listening(agent, "call", audio=MULAW_8K, inbound=inbound, post=posted.append, meter=meter)
         running = asyncio.create_task(listening.run())
         await asyncio.sleep(0.5)

@@ -13,6 +13,7 @@ import pytest
 from patter_nb.callers import Line
 from patter_nb.providers.base import TextDelta, ToolSpec
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedTTS
+from patter_nb.tools import tool
 from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Usage
 
@@ -219,38 +220,39 @@ def test_tokens_that_come_after_a_cancel_are_dropped_though_the_model_does_not_s
 # Tools.
 
 
-def weather(arguments: dict[str, Any]) -> str:
-    return f"Sunny in {arguments['city']}."
+def weather(city: str) -> str:
+    return f"Sunny in {city}."
 
 
-def broken(arguments: dict[str, Any]) -> str:
+def broken() -> str:
     raise ValueError("no such table")
 
 
-async def slow(arguments: dict[str, Any]) -> str:
+async def slow() -> str:
     await asyncio.sleep(3600)
     return "never"
 
 
-async def cancelled(arguments: dict[str, Any]) -> str:
+async def cancelled() -> str:
     raise asyncio.CancelledError
 
 
-def circular(arguments: dict[str, Any]) -> Any:
+def circular() -> Any:
     knot: list[Any] = []
     knot.append(knot)
     return knot
 
 
 HANDLERS = (weather, broken, slow, cancelled, circular)
-TOOLS = {handler.__name__: (ToolSpec(handler.__name__, "", {}), handler) for handler in HANDLERS}
+TOOLS = [tool(handler) for handler in HANDLERS]
+THERE_ARE = "transfer_call, end_call, weather, broken, slow, cancelled, circular"
 TOOL_CASES = [
     ("weather", '{"city": "Rome"}', "Sunny in Rome.", None),
-    ("nothing", "{}", None, "There is no tool named 'nothing'; the tools are: weather, broken, slow, cancelled, circular."),
+    ("nothing", "{}", None, f"There is no tool named 'nothing'; the tools are: {THERE_ARE}."),
     ("broken", "{}", None, "broken raised ValueError: no such table"),
     ("slow", "{}", None, "slow took longer than 10 s."),
     ("cancelled", "{}", None, "cancelled was cancelled."),
-    ("circular", "{}", None, "What circular returned cannot be told to the model: _as_json raised ValueError: Circular"),
+    ("circular", "{}", None, "What circular returned cannot be told to the model: as_text raised ValueError: Circular"),
     ("weather", "[" * 2_000, None, "The arguments of weather are not JSON"),
 ]
 
@@ -292,74 +294,12 @@ def test_a_tool_that_is_still_running_does_not_hold_up_the_end_of_the_call(hold:
 
 
 def test_a_result_is_told_as_json_unless_it_is_text(hold: Hold) -> None:
-    table = {"rooms": (ToolSpec("rooms", "", {}), lambda _: {"free": [1, 2], "näme": "é"})}
+    table = [tool(name="rooms", handler=lambda: {"free": [1, 2], "näme": "é"})]
     replies = [[ToolRequest("t1", "rooms", "{}")], "Two."]
     (run,) = hold(["One?"], llm=ScriptedLLM(replies), tools=table).turn(1).tools
     assert run.result is not None
     assert json.loads(run.result) == {"free": [1, 2], "näme": "é"}
     assert "é" in run.result
-
-
-# Stages between the model and the voice.
-
-
-class Held:
-    """Holds back whatever may be the beginning of "secret", and leaves the word out."""
-
-    def __init__(self) -> None:
-        self.rest = ""
-        self.over = False
-
-    def feed(self, text: str) -> str:
-        assert not self.over, "an answer is told to stages that have heard the end of another"
-        text = (self.rest + text).replace("secret", "***")
-        keep = next((n for n in range(min(5, len(text)), 0, -1) if "secret".startswith(text[-n:])), 0)
-        self.rest = text[len(text) - keep :]
-        return text[: len(text) - keep]
-
-    def end(self) -> str:
-        rest, self.rest, self.over = self.rest, "", True
-        return rest
-
-
-def test_a_stage_may_hold_text_back_and_what_it_leaves_out_is_nowhere(hold: Hold) -> None:
-    spoken = [TextDelta(piece) for piece in ("It is a se", "cret, but s", "ome s")]
-    held = hold(["One?", "Two?"], llm=ScriptedLLM([spoken, "Fine."]), text_stages=[Held])
-    assert held.turn(1).heard_text == "It is a ***, but some s"
-    assert held.turn(2).heard_text == "Fine."
-    assert "secret" not in repr(held.turns)
-
-
-def test_each_answer_has_stages_of_its_own_also_after_a_tool(hold: Hold) -> None:
-    made: list[Held] = []
-
-    def stage() -> Held:
-        made.append(Held())
-        return made[-1]
-
-    replies = [[TextDelta("Let me s"), ToolRequest("t1", "weather", '{"city": "Rome"}')], "It is s"]
-    held = hold(["One?"], llm=ScriptedLLM(replies), tools=TOOLS, text_stages=[stage])
-    assert held.turn(1).heard_text == "Let me s It is s"
-    assert len(made) == 2
-
-
-class Fails(Held):
-    def feed(self, text: str) -> str:
-        raise KeyError("no such word")
-
-
-def _cannot_be_made() -> Held:
-    raise KeyError("no such stage")
-
-
-@pytest.mark.parametrize(
-    ("stage", "error"),
-    [(Fails, "Fails raised KeyError: 'no such word'"), (_cannot_be_made, "scripted raised KeyError: 'no such stage'")],
-)
-def test_a_stage_that_raises_lets_nothing_pass_and_the_row_names_it(hold: Hold, stage: Any, error: str) -> None:
-    held = hold(["One?"], text_stages=[stage])
-    assert (held.turn(1).error, held.turn(1).heard_text) == (error, FALLBACK)
-    assert held.session.end_reason == "caller hung up"
 
 
 # Stages on the caller's audio.

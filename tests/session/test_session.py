@@ -503,7 +503,7 @@ def test_what_is_raised_at_the_end_takes_nothing_from_a_call_that_went_well(hold
     held = hold(["One?"], llm=Broken(ScriptedLLM(["First answer."]), at_open=False))
     assert held.error is None
     assert held.turns[-1].heard_text == "First answer."
-    assert held.events("not_closed") == [{"error": "the model or the voice raised ZeroDivisionError: division by zero"}]
+    assert held.events("not_closed") == [{"error": "scripted raised ZeroDivisionError: division by zero"}]
 
 
 class Hangs(Broken):

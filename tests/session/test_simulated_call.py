@@ -65,9 +65,10 @@ async def order(
     speed, begun = "real" if real_time else "max", datetime(2026, 1, 1, tzinfo=UTC)
     log.begin(CallFacts(call_id="call_1", agent="agent", revision=1, direction="test", speed=speed, started_at=begun))
     near, far = connection_pair()
+    line = RevisionLine("agent")
     setup = CallSetup(
         call_id="call_1",
-        live=Live(RevisionLine("agent").stage(agent)[0]),
+        live=Live(line.stage(agent)[0], line, "call_1"),
         connection=near,
         codec=codec or TwilioMediaCodec(),
         log=log,

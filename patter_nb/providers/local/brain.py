@@ -72,6 +72,8 @@ class DemoBrain:
     provider = PROVIDER
     model = "demo-brain"
     virtual_time = True
+    phone_preamble = False
+    """It is no language model, and is not told how to speak on a telephone."""
 
     def __init__(self) -> None:
         self.price: Price | None = Price()

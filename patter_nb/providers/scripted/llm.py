@@ -43,6 +43,8 @@ class ScriptedLLM:
     model: str = "replies"
     price: Price | None = None
     virtual_time: bool = field(default=True, init=False)
+    phone_preamble: bool = field(default=False, init=False)
+    """It is no language model, and is not told how to speak on a telephone."""
 
     def __post_init__(self) -> None:
         if not callable(self.replies):
