@@ -1,40 +1,88 @@
-"""Prototype phone voice agents in a notebook: talk to them, and see every turn's latency and cost in pandas."""
+"""Prototype phone voice agents in a notebook: talk to them, edit them mid-call, and see every turn's latency and cost in pandas.
+"""
 
 from patter_nb.agent import Agent
+from patter_nb.audio.background import AudioConfig, BackgroundAudioPlayer, BuiltinAudioClip
+from patter_nb.audio.plug import AudioFilter, VADEvent, VADProvider
 from patter_nb.audio.recording import Recording
+from patter_nb.barge_in import BargeInStrategy, MinWordsStrategy
 from patter_nb.call import Call
+from patter_nb.callbacks import CallControl
 from patter_nb.callers import Line
-from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, MissingExtra, PatterError, ProviderError
+from patter_nb.errors import (
+    CarrierError,
+    ConfigError,
+    ConfigTypeError,
+    MissingExtra,
+    PatterError,
+    PatterWarning,
+    ProviderError,
+)
+from patter_nb.guardrails import Guardrail, guardrail
+from patter_nb.hooks import AfterLLM, HookContext, PipelineHooks
 from patter_nb.phone import Patter
+from patter_nb.providers.custom import CustomLLM
+from patter_nb.providers.fallback import FallbackLLM
 from patter_nb.providers.local import DemoBrain, LocalSTT, LocalTTS
+from patter_nb.providers.openai_compatible import OpenAICompatibleLLM
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.metrics import CallMetrics, CostBreakdown, LatencyBreakdown, TurnMetrics
+from patter_nb.remote import RemoteMessage
+from patter_nb.session.notices import CallEvent
+from patter_nb.text import filter_emoji, filter_for_tts, filter_markdown
+from patter_nb.tools import Reassurance, Tool, tool
 from patter_nb.turns.usage import Price, Usage
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
+    "AfterLLM",
     "Agent",
+    "AudioConfig",
+    "AudioFilter",
+    "BackgroundAudioPlayer",
+    "BargeInStrategy",
+    "BuiltinAudioClip",
     "Call",
+    "CallControl",
+    "CallEvent",
     "CallMetrics",
     "CarrierError",
     "ConfigError",
     "ConfigTypeError",
     "CostBreakdown",
+    "CustomLLM",
     "DemoBrain",
+    "FallbackLLM",
+    "Guardrail",
+    "HookContext",
     "LatencyBreakdown",
     "Line",
     "LocalSTT",
     "LocalTTS",
+    "MinWordsStrategy",
     "MissingExtra",
+    "OpenAICompatibleLLM",
     "Patter",
     "PatterError",
+    "PatterWarning",
+    "PipelineHooks",
     "Price",
     "ProviderError",
+    "Reassurance",
     "Recording",
+    "RemoteMessage",
     "ScriptedLLM",
     "ScriptedSTT",
     "ScriptedTTS",
+    "Tool",
     "TurnMetrics",
     "Usage",
+    "VADEvent",
+    "VADProvider",
+    "filter_emoji",
+    "filter_for_tts",
+    "filter_markdown",
+    "guardrail",
+    "tool",
 ]

@@ -45,10 +45,12 @@ class Agents:
         if name is None:
             if len(self._lines) == 1:
                 return next(iter(self._lines.values()))
-            there = f"there are {', '.join(map(repr, self._lines))}: give agent=" if self._lines else "there is none: use phone.agent(...)"
+            names = ", ".join(map(repr, self._lines))
+            there = f"there are {names}: give agent=" if names else "there is none: use phone.agent(...)"
             raise ConfigError(f"Which agent is meant is not clear; {there}.")
         if name not in self._lines:
-            raise ConfigError(f"agent is {name!r}, and there is none of that name: {', '.join(map(repr, self._lines)) or 'none at all'}.")
+            names = ", ".join(map(repr, self._lines)) or "none at all"
+            raise ConfigError(f"agent is {name!r}, and there is none of that name; there are: {names}.")
         return self._lines[name]
 
     def edit(self, agent: Agent | str | None, changes: Mapping[str, Any], *, note: str, scope: Scope) -> Edit:

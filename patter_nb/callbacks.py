@@ -1,8 +1,9 @@
 """What a user is told of a call while it happens, and what they may do to it from inside.
 
-Every callback is told one dictionary; its keys are the `TypedDict`s below. Sync ones run in a thread, async ones on the notebook's
-loop, one after the other in the order in which things happened. One that raises, or takes too long, is an event of the call
-("callback_failed"); the call goes on. `at` is in seconds of the call's clock, `timestamp_ms` in milliseconds since 1970.
+Every callback is told one dictionary; its keys are the `TypedDict`s below. Sync ones run in a thread, async ones on the
+notebook's loop, one after the other in the order in which things happened. One that raises, or takes too long, is an event of
+the call ("callback_failed"); the call goes on. `at` is in seconds of the call's clock, `timestamp_ms` in milliseconds since
+1970.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from patter_nb.audio.dtmf import check_keys
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.turns.events import DtmfRequested, Event, HangUpRequested, InjectRequested, MuteRequested, SayRequested, TransferRequested
+from patter_nb.turns.events import (
+    DtmfRequested,
+    Event,
+    HangUpRequested,
+    InjectRequested,
+    MuteRequested,
+    SayRequested,
+    TransferRequested,
+)
 
 Callback = Callable[..., Any]
 """Sync or async; takes one dictionary."""
@@ -172,8 +181,8 @@ class Done:
 class Orders:
     """What may be done to a call that is on, from any thread. Each order returns at once and may be awaited.
 
-    Orders are carried out in their sequence when the agent has said what it is saying. On a call that is over, `hangup` does nothing
-    and the others raise `ConfigError`.
+    Orders are carried out in their sequence when the agent has said what it is saying. On a call that is over, `hangup` does
+    nothing and the others raise `ConfigError`.
     """
 
     def _hand_over(self, event: Event) -> bool:

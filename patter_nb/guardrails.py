@@ -77,7 +77,8 @@ def guardrail(
     *,
     fail_closed: bool = False,
 ) -> Any:
-    """A `Guardrail`: `guardrail("profanity", blocked_terms=[...])`; or a decorator of its check: `@guardrail`, `@guardrail("x")`."""
+    """A `Guardrail`: `guardrail("profanity", blocked_terms=[...])`; or a decorator of its check: `@guardrail`,
+    `@guardrail("x")`."""
     if callable(name):
         return Guardrail(getattr(name, "__name__", type(name).__name__), check=name)
     if blocked_terms is None and check is None:

@@ -3,8 +3,8 @@
 The order in a call: `before_send_to_stt` (each piece of the caller's audio), `after_transcribe` (each final transcript),
 `before_llm` (once per answer), `after_llm` (tokens, sentences or the whole answer), `before_synthesize` (each sentence),
 `after_synthesize` (each piece of its audio). All may be sync or async, except `after_llm.on_chunk`, which runs for every token.
-They run where the call runs, so what is slow in them makes the caller wait, and the turn's row says how long. A hook that raises is
-skipped and its error stands in the row; with `fail_closed=True` what it was to look at goes no further.
+They run where the call runs, so what is slow in them makes the caller wait, and the turn's row says how long. A hook that raises
+is skipped and its error stands in the row; with `fail_closed=True` what it was to look at goes no further.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class HookContext:
     """The caller's number."""
     callee: str
     history: tuple[dict[str, Any], ...] = ()
-    """The conversation so far as it was heard: `{"role": ..., "content": ...}`, with tool calls in OpenAI's shape. Empty for the two
-    audio hooks, which run many times a second."""
+    """The conversation so far as it was heard: `{"role": ..., "content": ...}`, with tool calls in OpenAI's shape. Empty for the
+    two audio hooks, which run many times a second."""
     audio: AudioFormat | None = None
     """The format of the audio an audio hook is given; None for the others."""
 
@@ -65,10 +65,11 @@ class PipelineHooks:
     after_transcribe: Hook | None = None
     """`(transcript, ctx) -> str | None`: what it returns is all that anybody ever sees of those words; None: nothing was said."""
     before_llm: Hook | None = None
-    """`(messages, ctx) -> list | None`: the messages of the request, without the system prompt's place being safe; None keeps them."""
+    """`(messages, ctx) -> list | None`: the messages of the request, without the system prompt's place being safe; None keeps
+    them."""
     after_llm: AfterLLM | Mapping[str, Any] | Any = None
-    """`AfterLLM`, a mapping or an object with some of `on_chunk`, `on_sentence`, `on_response`, or a function `(text, ctx)`, which
-    is `on_response`."""
+    """`AfterLLM`, a mapping or an object with some of `on_chunk`, `on_sentence`, `on_response`, or a function `(text, ctx)`,
+    which is `on_response`."""
     before_synthesize: Hook | None = None
     """`(sentence, ctx) -> str | None`: None skips the sentence."""
     after_synthesize: Hook | None = None

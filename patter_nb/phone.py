@@ -106,8 +106,8 @@ class Patter:
     def agent(self, system_prompt: str, **settings: Unpack[AgentSettings]) -> Agent:
         """Make an agent; fields, defaults and checks are those of `Agent`. Slow parts (models) begin to load now.
 
-        `llm` may be an async generator of the messages, too. Running this again with the same `name` stages a revision for the next
-        call. Tools and guardrails that cells gave to this phone (`@phone.tool`) are part of it.
+        `llm` may be an async generator of the messages, too. Running this again with the same `name` stages a revision for the
+        next call. Tools and guardrails that cells gave to this phone (`@phone.tool`) are part of it.
         """
         _check_settings(settings)
         agent = Agent(system_prompt=system_prompt, **_with_model(self._agents.with_rules(settings)))
@@ -140,8 +140,8 @@ class Patter:
         machine can, for providers that wait with the loop's clock only. `noise_db`: white noise on the caller's line, this many
         dB below its voice, drawn with `seed`. `pinned`: run exactly this object, also when its name has a newer revision.
 
-        `on_message` answers instead of a model: a function of the message, an async generator of pieces, a URL or a `RemoteMessage`.
-        The other callbacks are told what happens; `patter_nb.callbacks` says with which keys.
+        `on_message` answers instead of a model: a function of the message, an async generator of pieces, a URL or a
+        `RemoteMessage`. The other callbacks are told what happens; `patter_nb.callbacks` says with which keys.
         """
         loop = _running_loop()
         script = read_caller(caller)
@@ -202,8 +202,8 @@ class Patter:
         return self._agents.line(agent)
 
     def tool(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
-        """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their next
-        reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
+        """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their
+        next reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
         made: Any = tool(fn, **settings) if fn is not None else tool(**settings)
         if isinstance(made, Tool):
             self._agents.add_tool(made)
@@ -217,8 +217,8 @@ class Patter:
         return keep
 
     def guardrail(self, name: Any, *given: Any, **settings: Any) -> Any:
-        """A guardrail for every agent of this phone, those of calls that are on included, from their next reply on: over a check, or
-        as `phone.guardrail("prices", blocked_terms=[...])`. Running the cell again replaces it."""
+        """A guardrail for every agent of this phone, those of calls that are on included, from their next reply on: over a
+        check, or as `phone.guardrail("prices", blocked_terms=[...])`. Running the cell again replaces it."""
         made = guardrail(name, *given, **settings)
         if isinstance(made, Guardrail):
             self._agents.add_guardrail(made)

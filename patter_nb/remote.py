@@ -28,10 +28,11 @@ class RemoteError(PatterError):
 class RemoteMessage:
     """Where `on_message` is answered.
 
-    http(s): a POST of `{"text", "call_id", "caller", "callee", "history"}`; the answer is `{"text": "..."}` or plain text. ws(s): that
-    object is sent once the socket is open, and `{"text": "..."}` or plain text comes in as many messages as it takes, until
-    `{"done": true}` or the socket closes. With `secret` the header `X-Patter-Signature` holds the HMAC-SHA256 of what is sent, in hex;
-    for a socket it is sent with its opening. Only addresses of the public internet are asked unless `allow_private=True`.
+    http(s): a POST of `{"text", "call_id", "caller", "callee", "history"}`; the answer is `{"text": "..."}` or plain text.
+    ws(s): that object is sent once the socket is open, and `{"text": "..."}` or plain text comes in as many messages as it
+    takes, until `{"done": true}` or the socket closes. With `secret` the header `X-Patter-Signature` holds the HMAC-SHA256 of
+    what is sent, in hex; for a socket it is sent with its opening. Only addresses of the public internet are asked unless
+    `allow_private=True`.
     """
 
     url: str

@@ -165,7 +165,7 @@ class Agent:
     def _settle_engine(self) -> None:
         if given := [name for name in ("stt", "llm", "tts") if getattr(self, name) is not None]:
             what = "engine= is given" if self.engine is not None else f"provider is {self.provider!r}"
-            raise ConfigError(f"{what}, and so is {given[0]}=: an engine hears, thinks and speaks by itself; leave one of them out.")
+            raise ConfigError(f"{what}, and so is {given[0]}=: an engine hears, thinks and speaks by itself; leave one out.")
         if self.engine is None:
             raise ConfigError(f"engine is missing: provider={self.provider!r} needs one; or give stt=, llm= and tts=.")
         if not isinstance(self.engine, Engine) or isinstance(self.engine, type):
@@ -289,7 +289,8 @@ class Agent:
         if self.engine is not None:
             services = f"{self.provider}/{self.model}"
         else:
-            services = " + ".join("on_message" if s is None else f"{s.provider}/{s.model}" for s in (self.stt, self.llm, self.tts))
+            parts = (self.stt, self.llm, self.tts)
+            services = " + ".join("on_message" if part is None else f"{part.provider}/{part.model}" for part in parts)
         return f"Agent({self.name!r}, {services}, prompt {checks.short(self.system_prompt, 50)!r})"
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,5 @@
-"""Whether what an agent is given can be used: each check raises one sentence that names the field, what was given and the remedy."""
+"""Whether what an agent is given can be used: each check raises one sentence that names the field, what was given and the
+remedy."""
 
 from __future__ import annotations
 

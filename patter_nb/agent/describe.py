@@ -34,7 +34,8 @@ def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
 
 
 def described(value: object) -> Any:
-    """Any part of an agent as plain values: texts and numbers as they are, functions by name and code, objects by their settings."""
+    """Any part of an agent as plain values: texts and numbers as they are, functions by name and code, objects by their
+    settings."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, STT | LLM | TTS):
@@ -63,8 +64,7 @@ def code_name(function: Callable[..., Any]) -> str:
     name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
-        call = getattr(type(function), "__call__", None)
-        code = getattr(call, "__code__", None)
+        code = getattr(type(function).__call__, "__code__", None)
     if code is None:  # built in
         return name
     defaults = (getattr(function, "__defaults__", None), getattr(function, "__kwdefaults__", None))

@@ -1,7 +1,7 @@
 """What is heard under the agent's voice: a sound of yours, or a synthetic one of ours.
 
-It is mixed where the agent's audio is queued for the ear, so it is heard while the agent speaks and not between its replies: silence
-between them is how callers, recordings and figures know that the agent has ended.
+It is mixed where the agent's audio is queued for the ear, so it is heard while the agent speaks and not between its replies:
+silence between them is how callers, recordings and figures know that the agent has ended.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class BuiltinAudioClip(enum.Enum):
 
 @dataclass(frozen=True)
 class AudioConfig:
-    """One of several sounds of which each call hears one: with which volume, and how probably (those of all add up to 1 at most)."""
+    """One of several sounds of which each call hears one: with which volume, and how probably (those of all add up to 1 at
+    most)."""
 
     source: Any
     volume: float = 1.0
@@ -57,8 +58,9 @@ class AudioConfig:
 class BackgroundAudioPlayer:
     """A sound under the agent's voice, at `volume` (0 to 1) of its own level.
 
-    `source`: the path of a WAV file, `(samples, hz)` with int16 or floats in -1..1, a `BuiltinAudioClip`, or a list of `AudioConfig` of
-    which each call hears one. `loop`: begin again at the end, else it is silent from there on. `ConfigError` for what cannot be heard.
+    `source`: the path of a WAV file, `(samples, hz)` with int16 or floats in -1..1, a `BuiltinAudioClip`, or a list of
+    `AudioConfig` of which each call hears one. `loop`: begin again at the end, else it is silent from there on. `ConfigError`
+    for what cannot be heard.
     """
 
     source: Any = field(repr=False)
@@ -71,7 +73,8 @@ class BackgroundAudioPlayer:
         _unit("volume", self.volume)
         if not isinstance(self.loop, bool):
             raise ConfigTypeError(f"loop is {self.loop!r}; it must be True or False.")
-        object.__setattr__(self, "sound", ", ".join(f"{_named(each.source)} x{each.volume:g} p{each.probability:g}" for each in self._all()))
+        named = (f"{_named(each.source)} x{each.volume:g} p{each.probability:g}" for each in self._all())
+        object.__setattr__(self, "sound", ", ".join(named))
 
     def start(self, hz: int, seed: int = 0) -> Mixer:
         """The sound of one call, at the rate of its line; `seed` draws which of several."""
@@ -124,8 +127,8 @@ class Mixer:
 def check_background(value: object) -> None:
     """`ConfigTypeError` for anything but a `BackgroundAudioPlayer`."""
     if not isinstance(value, BackgroundAudioPlayer):
-        given = f"{type(value).__name__} {value!r}"
-        raise ConfigTypeError(f"background_audio is {given}; it must be a BackgroundAudioPlayer, such as BackgroundAudioPlayer('hum.wav').")
+        given, usual = f"{type(value).__name__} {value!r}", "BackgroundAudioPlayer('hum.wav')"
+        raise ConfigTypeError(f"background_audio is {given}; it must be a BackgroundAudioPlayer, such as {usual}.")
 
 
 def _unit(name: str, value: object) -> None:
@@ -146,7 +149,7 @@ def _sound(source: Any) -> tuple[Samples, int]:
         if isinstance(hz, bool) or not isinstance(hz, int | np.integer) or not 4000 <= hz <= 192_000:
             raise ConfigError(f"hz of background audio is {hz!r}; it must be a whole number from 4000 to 192000.")
         if samples.ndim != 1 or not samples.size:
-            raise ConfigError(f"samples of background audio have the shape {samples.shape}; they must be mono, (n,), and not empty.")
+            raise ConfigError(f"samples of background audio have the shape {samples.shape}; they must be mono, (n,), and some.")
         return (np.round(samples * 32767).astype(np.int16) if samples.dtype.kind == "f" else samples.astype(np.int16)), int(hz)
     how = "give the path of a WAV file, (samples, hz), a BuiltinAudioClip, or a list of AudioConfig"
     raise ConfigTypeError(f"source of background audio is {type(source).__name__}: {how}.")

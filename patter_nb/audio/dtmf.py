@@ -1,7 +1,7 @@
 """The tones of a telephone's keys: frequencies after ITU-T Q.23, duration and level within Q.24.
 
-A key is a low and a high tone at once; Q.24 asks receivers for at least 40 ms of tone and of pause, and for tones from -3 to -24 dBm;
-ours are 100 ms long at about -10 dB below full scale each.
+A key is a low and a high tone at once; Q.24 asks receivers for at least 40 ms of tone and of pause, and for tones from -3 to -24
+dBm; ours are 100 ms long at about -10 dB below full scale each.
 """
 
 from __future__ import annotations
@@ -45,10 +45,8 @@ def frequencies(key: str) -> tuple[int, int]:
 
 def dtmf_tones(keys: str, hz: int, *, tone_ms: int = 100, gap_ms: int = 100) -> Samples:
     """The sound of these keys one after the other, `gap_ms` of silence after each: int16, shape (n,), at `hz`."""
-    pieces = [
-        np.zeros(hz * PAUSE_MS // 1000) if key == PAUSE else np.concatenate((_tone(key, hz, tone_ms), np.zeros(hz * gap_ms // 1000)))
-        for key in check_keys(keys)
-    ]
+    pause, gap = np.zeros(hz * PAUSE_MS // 1000), np.zeros(hz * gap_ms // 1000)
+    pieces = [pause if key == PAUSE else np.concatenate((_tone(key, hz, tone_ms), gap)) for key in check_keys(keys)]
     return np.round(np.concatenate(pieces) * 32767).astype(np.int16)
 
 

@@ -31,7 +31,10 @@ class Difference:
         """The difference as a text: `field: before -> after`, long texts as the lines that came and went."""
         lines: list[str] = []
         for name, (before, after) in self.changes.items():
-            lines += _text_lines(name, before, after) if _long(before) or _long(after) else [f"{name}: {_brief(before)} -> {_brief(after)}"]
+            if _long(before) or _long(after):
+                lines += _text_lines(name, before, after)
+            else:
+                lines.append(f"{name}: {_brief(before)} -> {_brief(after)}")
         return lines
 
     def __str__(self) -> str:

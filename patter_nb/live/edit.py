@@ -52,8 +52,9 @@ class Edit:
 
     @property
     def state(self) -> State:
-        """"staged": waits in a call for its next reply; "applied": took effect wherever it waited; "superseded": a later edit of the
-        same call took its place, and holds its changes as well; "unused": no call was on, or it ended before its next reply."""
+        """"staged": waits in a call for its next reply; "applied": took effect wherever it waited; "superseded": a later edit of
+        the same call took its place, and holds its changes as well; "unused": no call was on, or it ended before its next reply.
+        """
         with self._lock:
             if self._waiting:
                 return "staged"
@@ -62,8 +63,8 @@ class Edit:
             return "superseded" if self._superseded else "unused"
 
     def on_applied(self, listener: Callable[[Applied], None]) -> None:
-        """Call `listener` when it takes effect in a call: on the call's thread, from the swap itself, so it must be quick and must
-        not raise. Where it already did, it is called at once."""
+        """Call `listener` when it takes effect in a call: on the call's thread, from the swap itself, so it must be quick and
+        must not raise. Where it already did, it is called at once."""
         with self._lock:
             self._listeners.append(listener)
             applied = list(self._applied)

@@ -34,8 +34,8 @@ class _Staged:
 class Live:
     """The agent of one call. `take` is called when the turn engine orders a reply, so no reply mixes two revisions.
 
-    Safe to use from any thread: what is proposed and what is taken go through the lock of the agent's line, so the first reply that
-    is ordered after `propose` has returned is answered by the new revision.
+    Safe to use from any thread: what is proposed and what is taken go through the lock of the agent's line, so the first reply
+    that is ordered after `propose` has returned is answered by the new revision.
     """
 
     def __init__(self, revision: Revision, line: RevisionLine, call_id: str = "") -> None:
@@ -63,8 +63,8 @@ class Live:
         self._now = now
 
     def propose(self, *, note: str = "", **changes: Any) -> Edit:
-        """Change the agent of this call alone, from its next reply on. `ConfigError` when the changes make no agent, or name a field
-        that stays as it is while a call is on; nothing has changed then."""
+        """Change the agent of this call alone, from its next reply on. `ConfigError` when the changes make no agent, or name a
+        field that stays as it is while a call is on; nothing has changed then."""
         return self.line.propose_for(self, changes, note)
 
     def begin_with(self, note: str = "", **changes: Any) -> Revision:

@@ -18,10 +18,12 @@ CSS_FONTS = 'var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Robo
 STAGES: Mapping[str, str] = {
     "endpointing_ms": "#c98508",
     "stt_final_ms": "#2f86c8",
+    "transcript_hooks_ms": "#6f9fb0",
     "failed_reply_ms": "#9c54fc",
     "hooks_ms": "#8f9a2e",
     "llm_first_token_ms": "#1aa57a",
     "first_sentence_ms": "#5aa34a",
+    "stages_ms": "#b0a02e",
     "tts_first_byte_ms": "#cf6fae",
     "send_ms": "#8a7cf0",
     "leading_silence_ms": "#b98396",

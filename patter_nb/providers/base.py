@@ -8,6 +8,9 @@ Optional: `languages: tuple[str, ...] | None` holds the tags it knows, such as `
 where it is made, and None or no such attribute means any. Public attributes that are strings, numbers, booleans, None, paths or
 tuples of these are settings: another value is another revision of the agent (see `patter_nb.agent.describe`).
 
+A model that stands in front of others has them as `members`, whose prices count, and reports usage under the one that answered. A
+model that is none (it quotes, or says what it was told) has `phone_preamble = False` and is not told how to speak on a telephone.
+
 `patter_nb.testing` has the conformance checks for each protocol.
 """
 
@@ -44,6 +47,11 @@ class ToolSpec:
     name: str
     description: str
     parameters: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """As OpenAI's chat completions take it."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from patter_nb.records.cost import CostItem
-from patter_nb.records.facts import EventFacts, RevisionFacts
+from patter_nb.records.facts import EventFacts
 from patter_nb.records.masking import mask_data, mask_number, mask_text
 from patter_nb.records.metrics import FORMULAS
 from patter_nb.records.readings import CallReading, TurnReading
+from patter_nb.records.revised import RevisionReading
 from patter_nb.records.spans import SPANS, SpanKind
+from patter_nb.records.toolruns import ToolReading
 
 Row = TypeVar("Row")
 Dtype = Literal["string", "Int64", "float64", "boolean", "datetime64[us, UTC]", "object"]
@@ -187,6 +189,15 @@ TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
         missing="when no instant was recorded",
     ),
     Column("revision", _turn("revision"), "Int64", "The agent's revision that replied.", missing="when no reply was begun"),
+    Column(
+        "edit_requested_at", _turn("edit_requested_at"), "float64",
+        "When the edit was asked for that brought this revision into the call, by the call's clock.", unit="s",
+        missing="when the call began with the revision",
+    ),
+    Column(
+        "edit_effective_turn", _turn("edit_effective_turn"), "Int64", "The first turn that was answered with it.",
+        missing="when the call began with the revision",
+    ),
     Column("caller_text", _text("caller_text"), "string", "What the caller said; empty when nothing."),
     Column("overlap_text", _text("overlap_text"), "string", "What the caller said over the agent without interrupting it."),
     Column("agent_text", _text("agent_text"), "string", "What was generated, whether heard or not."),
@@ -232,6 +243,14 @@ TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
     Column(
         "tools", lambda turn: _names([run.name for run in turn.facts.tools]), "string", "The tools that ran.",
         missing="when none did",
+    ),
+    Column(
+        "guardrails", lambda turn: _names(turn.facts.guardrails), "string", "The guardrails that replaced a reply.",
+        owner="guardrails", missing="when none did",
+    ),
+    Column(
+        "guardrail_ms", lambda turn: turn.guardrail_ms, "float64", "How long they had held the text they replaced.", unit="ms",
+        owner="guardrails", missing="when none replaced a reply",
     ),
     Column(
         "stand_in", lambda turn: _names(turn.call.record.facts.stand_in), "string",
@@ -294,12 +313,60 @@ COST_COLUMNS: tuple[Column[CostRow], ...] = (
     Column("unknown", lambda row: _reasons(row.item), "string", "Why usd is not known.", missing="when it is known"),
 )  # fmt: skip
 
-REVISION_COLUMNS: tuple[Column[RevisionFacts], ...] = (
-    Column("agent", lambda revision: revision.agent, "string", "The agent's name."),
-    Column("number", lambda revision: revision.number, "Int64", "Counts within the name, from 1 in each `Patter` object."),
-    Column("content_id", lambda revision: revision.content_id, "string", "A hash of the content."),
-    Column("parent", lambda revision: revision.parent, "Int64", "The revision it was made from.", missing="for the first one"),
-    Column("note", lambda revision: revision.note, "string", "What you wrote beside it."),
-    Column("created_at", lambda revision: revision.created_at, "datetime64[us, UTC]", "When it was made.", unit="UTC"),
-    Column("content", lambda revision: dict(revision.content), "object", "The agent's fields, without secrets: a dictionary."),
-)
+def _revision(name: str) -> Callable[[RevisionReading], Any]:
+    return lambda revision: getattr(revision.facts, name)
+
+
+REVISION_COLUMNS: tuple[Column[RevisionReading], ...] = (
+    Column("agent", _revision("agent"), "string", "The agent's name."),
+    Column("number", _revision("number"), "Int64", "Counts within the name, from 1 in each `Patter` object."),
+    Column("content_id", _revision("content_id"), "string", "A hash of the content."),
+    Column("parent", _revision("parent"), "Int64", "The revision it was made from.", missing="for the first one"),
+    Column(
+        "changed", lambda revision: _names(revision.changed), "string", "The fields that differ from the parent's.",
+        missing="for the first one",
+    ),
+    Column("scope", _revision("scope"), "string", "For whom it was made: next call, all calls, or this call."),
+    Column("note", _revision("note"), "string", "What you wrote beside it."),
+    Column("created_at", _revision("created_at"), "datetime64[us, UTC]", "When it was made.", unit="UTC"),
+    Column("turns", lambda revision: len(revision.caller_turns), "Int64", "The caller's turns it answered."),
+    Column(
+        "gap_p50_ms", lambda revision: revision.gap_p50_ms, "float64", "Median of gap_ms over those.", unit="ms", missing=_NO_GAP
+    ),
+    Column(
+        "usd", lambda revision: revision.usd, "float64", "What its turns cost, greetings and the like included.", unit="USD",
+        missing="without turns; when the cost of one is not known",
+    ),
+    Column("content", lambda revision: dict(revision.facts.content), "object", "The agent's fields, without secrets."),
+)  # fmt: skip
+
+
+def _run(name: str) -> Callable[[ToolReading], Any]:
+    return lambda tool: getattr(tool.run, name)
+
+
+def _run_text(name: str) -> Callable[[ToolReading], str | None]:
+    return lambda tool: _masked(getattr(tool.run, name))
+
+
+TOOL_COLUMNS: tuple[Column[ToolReading], ...] = (
+    Column("call_id", lambda tool: tool.turn.call.record.facts.call_id, "string", "The call it ran in."),
+    Column("turn", lambda tool: tool.turn.facts.turn, "Int64", "The turn it was asked for in."),
+    Column("revision", lambda tool: tool.turn.facts.revision, "Int64", "The agent's revision.", missing="without a reply"),
+    Column("id", _run("id"), "string", "The model's name of this execution."),
+    Column("name", _run("name"), "string", "The tool."),
+    Column("arguments", _run_text("arguments"), "string", "The arguments as the model wrote them: JSON."),
+    Column("result", _run_text("result"), "string", "What the model was told.", missing="when it failed, or did not return"),
+    Column("error", _run_text("error"), "string", "What went wrong, as the model was told.", missing="when nothing did"),
+    Column(
+        "called_at", _run("called_at"), "float64", "When the model asked for it, by the call's clock.", unit="s",
+        missing="in rows of an earlier version",
+    ),
+    Column(
+        "ms", lambda tool: tool.ms, "float64", "From then to its return.", unit="ms",
+        missing="when it did not return before the call was over",
+    ),
+    Column("attempts", _run("attempts"), "Int64", "How often it was tried.", owner="idempotent"),
+    Column("progress", lambda tool: tool.progress, "Int64", "How often it reported on its way."),
+    Column("late", lambda tool: tool.late, "boolean", "It returned when its turn was over."),
+)  # fmt: skip

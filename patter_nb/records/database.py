@@ -155,6 +155,7 @@ class Database:
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             _make_tables(connection)
             self._read_meta(connection)
+            _upgrade(connection)
         self._prepared = True
 
     def _read_meta(self, connection: Connection) -> None:
@@ -243,6 +244,26 @@ def _make_tables(connection: Connection) -> None:
     connection.execute(schema().tables["meta"].insert(), [{"key": key, "value": value} for key, value in first.items()])
 
 
+def _upgrade(connection: Connection) -> None:
+    """Give the tables of an earlier version the columns they lack. Within the transaction of whoever writes first."""
+    from sqlalchemy import inspect, text
+
+    meta = schema().tables["meta"]
+    version = connection.execute(meta.select().where(meta.c.key == "schema_version")).one().value
+    if int(version) >= SCHEMA_VERSION:
+        return
+    # Of two processes at once the later one finds the columns there; SQLite lets them in one after the other anyway.
+    unless = "IF NOT EXISTS " if connection.dialect.name == "postgresql" else ""
+    quote = connection.dialect.identifier_preparer.quote
+    for table in schema().sorted_tables:
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {quote(table.name)} ADD COLUMN {unless}{quote(column.name)} {kind}"))
+    connection.execute(meta.update().where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))
+
+
 def _meta(connection: Connection) -> dict[str, str] | None:
     """What the table `meta` says of the store; None when the table is somebody else's."""
     from sqlalchemy import inspect
@@ -256,10 +277,16 @@ def _meta(connection: Connection) -> dict[str, str] | None:
 
 
 def _reader(connection: Connection) -> Read:
+    from sqlalchemy import inspect, select
+
     def read(table: str, order: str) -> list[dict[str, Any]]:
+        """What an earlier version's table lacks is None in every row."""
         source = schema().tables[table]
-        found: Sequence[Mapping[Any, Any]] = connection.execute(source.select().order_by(source.c[order])).mappings().all()
-        return [{str(name): value for name, value in row.items()} for row in found]
+        there = {column["name"] for column in inspect(connection).get_columns(table)}
+        columns = [column for column in source.columns if column.name in there]
+        lacking = dict.fromkeys(column.name for column in source.columns if column.name not in there)
+        found: Sequence[Mapping[Any, Any]] = connection.execute(select(*columns).order_by(source.c[order])).mappings().all()
+        return [{**lacking, **{str(name): value for name, value in row.items()}} for row in found]
 
     return read
 

@@ -96,10 +96,10 @@ class RevisionFacts:
     """The revision it was made from."""
     note: str
     created_at: datetime
-    scope: str = "next call"
-    """For whom it was made: "next call", "all calls" (those that were on included) or "this call" alone."""
     content: Mapping[str, Any] = field(default_factory=dict)
     """Every field of the agent as plain data, without secrets. It is your own text, so it is kept word for word."""
+    scope: str = "next call"
+    """For whom it was made: "next call", "all calls" (those that were on included) or "this call" alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,8 @@ class CallRecord:
     events: tuple[EventFacts, ...]
     hashes: tuple[str | None, str | None] = (None, None)
     """Keyed hashes of the caller's and the callee's number."""
+    phone_id: str = ""
+    """Which `Patter` object held it: revisions are numbered within one."""
 
     def __repr__(self) -> str:
         numbers = f"{mask_number(self.facts.caller)} -> {mask_number(self.facts.callee)}"

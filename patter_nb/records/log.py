@@ -133,14 +133,18 @@ class CallLog:
         return tables.tools_frame(self._readings())
 
     def revisions(self) -> pd.DataFrame:
-        """One row per revision, in the order in which they were made."""
+        """One row per revision, in the order in which they were made, with the turns it answered."""
         with self._lock:
-            revisions = list(self._revisions)
-        return tables.revisions_frame(revisions)
+            revisions = [(self._phone_id, revision) for revision in self._revisions]
+        return tables.revisions_frame(revisions, self._readings())
 
     def call_turns(self, call_id: str) -> pd.DataFrame:
         """One row per closed turn of this call."""
         return tables.turns_frame([self.reading(call_id)])
+
+    def call_tools(self, call_id: str) -> pd.DataFrame:
+        """One row per execution of a tool in this call."""
+        return tables.tools_frame([self.reading(call_id)])
 
     def call_events(self, call_id: str) -> pd.DataFrame:
         """One row per event of this call."""
@@ -155,7 +159,8 @@ class CallLog:
         return list(self.reading(call_id).record.turns)
 
     def transcript(self, call_id: str) -> list[dict[str, str]]:
-        """What was said in this call, in order, numbers unmasked: `{"role": "user" | "assistant", "text": ...}`, as it was heard."""
+        """What was said in this call, in order, numbers unmasked: `{"role": "user" | "assistant", "text": ...}`, as it was
+        heard."""
         lines: list[dict[str, str]] = []
         for facts in self.facts(call_id):
             for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
@@ -208,7 +213,7 @@ class CallLog:
         numbers = (call.facts.caller, call.facts.callee)
         hashes = (None, None) if key is None else (hash_number(numbers[0], key), hash_number(numbers[1], key))
         if call.reading is None or call.reading.record.hashes != hashes:
-            record = CallRecord(call.facts, call.end, tuple(call.turns), tuple(call.events), hashes)
+            record = CallRecord(call.facts, call.end, tuple(call.turns), tuple(call.events), hashes, self._phone_id)
             call.reading = CallReading(record, self.prices)
         return call.reading
 

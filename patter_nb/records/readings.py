@@ -20,6 +20,12 @@ LATE_USAGE = "late_usage"
 """Usage of a turn that was reported after its row was written: {"usage": the fields of a `Usage`}."""
 CALL_USAGE = "call_usage"
 """Usage that belongs to no turn, in the same form."""
+LATE_TOOL = "late_tool_result"
+"""A tool returned after its turn's row was written: {"turn", "reply", "id", "result", "error", "at"}."""
+TOOL_PROGRESS = "tool_progress"
+"""A tool reported on its way: {"id", "name", "text"}."""
+GUARDRAIL = "guardrail"
+"""A guardrail replaced the rest of a reply: {"turn", "reply", "name", "matched", "added_ms", "stage"}."""
 PERCEIVED = "perceived"
 """A turn's gap as the far end measured it by its own clock: {"gap_ms"}."""
 LOOP_STALL = "loop_stall"
@@ -147,6 +153,12 @@ class TurnReading:
         seen = self.call.late(PERCEIVED, self.facts.turn)
         value = seen[-1].data.get("gap_ms") if seen else None
         return math.nan if value is None else float(value)
+
+    @property
+    def guardrail_ms(self) -> float:
+        """How long text of this turn was held back for guardrails that matched; NaN when none did."""
+        hits = self.call.late(GUARDRAIL, self.facts.turn)
+        return math.fsum(float(event.data.get("added_ms") or 0.0) for event in hits) if hits else math.nan
 
     @cached_property
     def cost_items(self) -> tuple[CostItem, ...]:

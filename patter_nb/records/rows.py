@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 _END = tuple(each.name for each in fields(CallEnd))
 _TEXTS = ("kind", "caller_text", "overlap_text", "agent_text", "heard_text", "error")
-_FLAT = ("turn", "reply", "revision", "heard_estimated", "interrupted", "resumed")
+_FLAT = ("turn", "reply", "revision", "edit_requested_at", "edit_effective_turn", "heard_estimated", "interrupted", "resumed")
 _PRICE = tuple(each.name for each in fields(Price))
 
 
@@ -37,7 +37,7 @@ def turn_row(call_id: str, number: int, facts: TurnFacts) -> Row:
     texts = _stored({name: getattr(facts, name) for name in _TEXTS})
     flat = {name: getattr(facts, name) for name in _FLAT}
     instants = {name: plain(facts.instants.get(name)) for name in INSTANTS}
-    lists = {"tools": plain(facts.tools), "usage": plain(facts.usage)}
+    lists = {"tools": plain(facts.tools), "usage": plain(facts.usage), "guardrails": plain(facts.guardrails)}
     return {"call_id": call_id, "number": number, **texts, **flat, **instants, **lists}
 
 
@@ -80,6 +80,7 @@ def turn_facts(row: Mapping[str, Any]) -> TurnFacts:
         tools=tuple(tool_from(each) for each in row["tools"]),
         instants={name: row[name] for name in INSTANTS if row[name] is not None},
         usage=tuple(usage_from(each) for each in row["usage"]),
+        guardrails=tuple(row["guardrails"] or ()),
     )
 
 
@@ -91,7 +92,7 @@ def event_facts(row: Mapping[str, Any]) -> EventFacts:
 def revision_facts(row: Mapping[str, Any]) -> RevisionFacts:
     """The revision as it was made."""
     given = {each.name: row[each.name] for each in fields(RevisionFacts)}
-    return RevisionFacts(**{**given, "created_at": _utc(row["created_at"])})
+    return RevisionFacts(**{**given, "created_at": _utc(row["created_at"]), "scope": row["scope"] or "next call"})
 
 
 def price_facts(row: Mapping[str, Any]) -> PriceRow:

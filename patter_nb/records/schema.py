@@ -15,7 +15,8 @@ from patter_nb.turns.usage import Price
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: edits, guardrails, text stages, and for whom a revision was made."""
 
 _CALL_TEXTS = (
     "phone_id", "agent", "direction", "source", "carrier", "mode", "speed", "caller", "caller_hash", "caller_number", "callee",
@@ -63,8 +64,9 @@ def schema() -> MetaData:
         *(Column(name, Integer) for name in ("turn", "reply", "revision", "resumed")),
         *(Column(name, Text) for name in ("kind", "caller_text", "overlap_text", "agent_text", "heard_text", "error")),
         *(Column(name, Boolean) for name in ("heard_estimated", "interrupted")),
-        *(Column(name, Float) for name in INSTANTS),
-        *(Column(name, data) for name in ("tools", "usage")),
+        *(Column(name, Float) for name in (*INSTANTS, "edit_requested_at")),
+        Column("edit_effective_turn", Integer),
+        *(Column(name, data) for name in ("tools", "usage", "guardrails")),
     )  # fmt: skip
     revisions = Table(
         "revisions", metadata,
@@ -76,6 +78,7 @@ def schema() -> MetaData:
         Column("note", Text),
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("content", data),
+        Column("scope", Text),
     )  # fmt: skip
     Index("revisions_content", revisions.c.content_id)
     return metadata

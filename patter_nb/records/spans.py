@@ -17,6 +17,9 @@ from dataclasses import dataclass
 
 from patter_nb.turns.facts import TurnFacts
 
+KEYS = "[DTMF: "
+"""How words begin that were pressed and not spoken."""
+
 Interval = tuple[float, float]
 """Start and end, in seconds of the call's clock."""
 
@@ -50,6 +53,10 @@ SPANS: tuple[SpanKind, ...] = tuple(
         ("stall", "stall", "", "", "notebook cell", "the loop of the call was busy with something else"),
         ("stt_final", "STT final", "stt_requested_at", "stt_final_at", "stt", "the wait for the final transcript"),
         (
+            "transcript_hooks", "transcript hooks", "transcript_hooks_started_at", "transcript_hooks_ended_at",
+            "hooks.after_transcribe", "the text stages after the recogniser", True,
+        ),
+        (
             "failed_reply", "failed reply", "failed_reply_ordered_at", "failed_reply_ended_at", "llm or tts",
             "a reply that failed before any of it was heard", True,
         ),
@@ -61,6 +68,10 @@ SPANS: tuple[SpanKind, ...] = tuple(
         (
             "first_sentence", "first sentence", "sentence_started_at", "sentence_ready_at", "aggressive_first_flush",
             "tokens until there was a piece to speak",
+        ),
+        (
+            "stages", "text stages", "stages_started_at", "stages_ended_at", "guardrails and hooks",
+            "guardrails, hooks and transforms between the first sentence and the voice", True,
         ),
         ("tts_first_byte", "TTS first byte", "tts_requested_at", "tts_first_byte_at", "tts", "the voice until its first audio"),
         ("send", "send", "send_started_at", "played_at", "carrier", "the first audio on its way to the caller's ear"),
@@ -135,6 +146,8 @@ def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribut
 def _gap(facts: TurnFacts) -> tuple[Interval | None, str | None]:
     if facts.kind != "caller":
         return None, f"a turn of kind {facts.kind!r} answers no caller speech"
+    if "speech_ended_at" not in facts.instants and facts.caller_text.startswith(KEYS):
+        return None, "no speech: the caller pressed keys"
     for name in ("speech_ended_at", "audible_at"):
         if name not in facts.instants:
             return None, f"{name} was not recorded"

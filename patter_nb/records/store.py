@@ -84,11 +84,16 @@ class Store:
         """Every event that is stored."""
         return tables.events_frame(self.readings(turns=False))
 
+    def tools(self) -> pd.DataFrame:
+        """Every execution of a tool that is stored."""
+        return tables.tools_frame(self.readings())
+
     def revisions(self) -> pd.DataFrame:
-        """Every revision of an agent that is stored, oldest first."""
-        self._catch_up()
+        """Every revision of an agent that is stored, oldest first, with the turns it answered."""
+        calls = self.readings()
         with self._database.reading() as read:
-            return tables.revisions_frame(rows.revision_facts(row) for row in read("revisions", "created_at"))
+            found = [(row["phone_id"], rows.revision_facts(row)) for row in read("revisions", "created_at")]
+        return tables.revisions_frame(found, calls)
 
     def readings(self, *, turns: bool = True) -> list[CallReading]:
         """Every call that is stored, oldest first, read with the prices that are stored; `turns=False` leaves the turns out.
@@ -146,4 +151,5 @@ def _by_call(found: Iterable[dict[str, Any]], facts: Callable[[Mapping[str, Any]
 def _record(row: Mapping[str, Any], turns: Mapping[str, list[Any]], events: Mapping[str, list[Any]]) -> CallRecord:
     facts, end = rows.call_facts(row)
     of_call = (tuple(turns.get(facts.call_id, ())), tuple(events.get(facts.call_id, ())))
-    return CallRecord(facts, end, *of_call, hashes=(row["caller_hash"], row["callee_hash"]))
+    hashes = (row["caller_hash"], row["callee_hash"])
+    return CallRecord(facts, end, *of_call, hashes=hashes, phone_id=row["phone_id"] or "")

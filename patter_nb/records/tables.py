@@ -10,6 +10,7 @@ from patter_nb.records.columns import (
     COST_COLUMNS,
     EVENT_COLUMNS,
     REVISION_COLUMNS,
+    TOOL_COLUMNS,
     TURN_COLUMNS,
     Column,
     CostRow,
@@ -18,6 +19,8 @@ from patter_nb.records.columns import (
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.metrics import STATISTICS
 from patter_nb.records.readings import CallReading
+from patter_nb.records.revised import revisions_with_turns
+from patter_nb.records.toolruns import tool_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +32,7 @@ TABLES: Mapping[str, Sequence[Column[Any]]] = {
     "turns": TURN_COLUMNS,
     "events": EVENT_COLUMNS,
     "cost": COST_COLUMNS,
+    "tools": TOOL_COLUMNS,
     "revisions": REVISION_COLUMNS,
 }
 """The columns of each table, by the table's name."""
@@ -62,9 +66,14 @@ def cost_frame(call: CallReading) -> pd.DataFrame:
     return frame(COST_COLUMNS, (CostRow(call, item) for item in (*call.cost_items, call.total)))
 
 
-def revisions_frame(revisions: Iterable[RevisionFacts]) -> pd.DataFrame:
-    """One row per revision."""
-    return frame(REVISION_COLUMNS, revisions)
+def tools_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+    """One row per execution of a tool."""
+    return frame(TOOL_COLUMNS, (run for call in calls for run in tool_runs(call)))
+
+
+def revisions_frame(revisions: Iterable[tuple[str, RevisionFacts]], calls: Iterable[CallReading]) -> pd.DataFrame:
+    """One row per revision, with the turns it answered. `revisions`: with the id of the `Patter` object they were made in."""
+    return frame(REVISION_COLUMNS, revisions_with_turns(revisions, calls))
 
 
 def call_row(call: CallReading) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -8,21 +8,8 @@ from typing import Any, cast, get_args
 from patter_nb.turns.messages import Message, Role, ToolRequest
 
 
-def to_dict(message: Message) -> dict[str, Any]:
-    """`{"role", "content"}`, with `tool_calls` where tools were asked for and `tool_call_id` for what one returned."""
-    plain: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_requests:
-        plain["tool_calls"] = [
-            {"id": each.id, "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
-            for each in message.tool_requests
-        ]
-    if message.tool_id is not None:
-        plain["tool_call_id"] = message.tool_id
-    return plain
-
-
 def to_dicts(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    return [to_dict(message) for message in messages]
+    return [message.plain() for message in messages]
 
 
 def from_dicts(given: Any) -> list[Message]:
@@ -34,7 +21,7 @@ def from_dicts(given: Any) -> list[Message]:
 
 def _message(number: int, given: Any) -> Message:
     if not isinstance(given, Mapping):
-        raise ValueError(f"message {number} of before_llm is {type(given).__name__}; it must be a dictionary with role and content")
+        raise ValueError(f"message {number} of before_llm is {type(given).__name__}; it must hold role and content")
     role, content = given.get("role"), given.get("content") or ""
     if role not in get_args(Role) or not isinstance(content, str):
         raise ValueError(f"message {number} of before_llm has role {role!r}; it must have role and content, of {get_args(Role)}")

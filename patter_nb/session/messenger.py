@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from patter_nb.callbacks import CallControl, Callback, Remote
+from patter_nb.callbacks import Callback, CallControl, Remote
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec
 from patter_nb.session.dialogue import to_dicts

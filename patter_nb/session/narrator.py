@@ -28,7 +28,9 @@ from patter_nb.turns.facts import TurnFacts
 class Narrator:
     """`agent()` is the agent that is live; `now()` the call's clock."""
 
-    def __init__(self, call_id: str, notices: Notices | None, log: CallLog, agent: Callable[[], Agent], now: Callable[[], float]) -> None:
+    def __init__(
+        self, call_id: str, notices: Notices | None, log: CallLog, agent: Callable[[], Agent], now: Callable[[], float]
+    ) -> None:
         self._call_id = call_id
         self._notices = notices
         self._log = log

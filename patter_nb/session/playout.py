@@ -166,7 +166,8 @@ class Ledger:
 class Playout:
     """Sends a call's outbound audio by its ledger, and tells when the first audible sample of a reply played.
 
-    `send` hands one message to the carrier; `mix` puts a background of equal length under the agent's audio; `on_heard` and `on_instant(reply, name, at)` are told what marks prove.
+    `send` hands one message to the carrier; `mix` puts a background of equal length under the agent's audio; `on_heard` and
+    `on_instant(reply, name, at)` are told what marks prove.
     """
 
     def __init__(

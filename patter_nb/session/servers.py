@@ -16,7 +16,8 @@ CONNECTING_SECONDS = 10.0
 
 
 class Servers:
-    """`failed` is told of each server that could not be reached, and of names that are taken; the call goes on without its tools."""
+    """`failed` is told of each server that could not be reached, and of names that are taken; the call goes on without its
+    tools."""
 
     def __init__(self, agent: Agent, failed: Callable[[str], None]) -> None:
         self._agent = agent

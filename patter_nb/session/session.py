@@ -169,8 +169,14 @@ class Session:
 
     async def _call_start(self) -> None:
         function, setup = self._setup.callbacks.on_call_start, self._setup
-        start: dict[str, Any] = {"call_id": setup.call_id, "caller": setup.caller, "callee": setup.callee, "direction": setup.direction}
-        start |= {"telephony_provider": setup.carrier, "custom_params": dict(setup.parameters)}
+        start: dict[str, Any] = {
+            "call_id": setup.call_id,
+            "caller": setup.caller,
+            "callee": setup.callee,
+            "direction": setup.direction,
+            "telephony_provider": setup.carrier,
+            "custom_params": dict(setup.parameters),
+        }
         self._narrator.call_started(start)
         if function is None:
             return
@@ -293,7 +299,8 @@ class Session:
                 self.end_reason = self.end_reason or reason
 
     def _transfer(self, number: str) -> None:
-        """On a line without a carrier's control the call simply leaves: the stream ends, as it does when a carrier takes it away."""
+        """On a line without a carrier's control the call simply leaves: the stream ends, as it does when a carrier takes it
+        away."""
         self.is_transferred = True
         self._event("transferred", {"number": number})
         self.stop("transferred")

@@ -26,8 +26,8 @@ SILENCE_SECONDS = 10.0
 class Speech:
     """Speaks one reply. Segments count from 0; `say` never waits.
 
-    `voice` opens the voice's stream, or gives the open one, with the format it speaks in; `after_synthesize` gives the hook that sees
-    audio of a format, if there is one.
+    `voice` opens the voice's stream, or gives the open one, with the format it speaks in; `after_synthesize` gives the hook that
+    sees audio of a format, if there is one.
     """
 
     def __init__(

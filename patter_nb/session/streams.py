@@ -1,4 +1,5 @@
-"""The model and the voice of one call, and of each revision that brings another: opened once, when first wanted, closed with the call."""
+"""The model and the voice of one call, and of each revision that brings another: opened once, when first wanted, closed with the
+call."""
 
 from __future__ import annotations
 

@@ -28,25 +28,33 @@ TRANSFERRING = "The call is handed over when what you are saying was heard."
 
 
 def transfer_call(number: str) -> str:
-    """Hand the call to another phone number.
-
-    Args:
-        number: The number to hand the call to, in international form, such as +15551234567.
-    """
+    """What a model calls; the call itself carries it out."""
     raise NotImplementedError("the call itself carries it out")
 
 
 def end_call(reason: str = "") -> str:
-    """End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.
-
-    Args:
-        reason: Why the call ends, in a few words.
-    """
+    """What a model calls; the call itself carries it out."""
     raise NotImplementedError("the call itself carries it out")
 
 
+def _one_text(name: str, description: str, *, required: bool) -> dict[str, Any]:
+    text = {"type": "string", "description": description}
+    return {"type": "object", "properties": {name: text}, "required": [name] if required else []}
+
+
 BUILT_IN: Mapping[str, Tool] = {
-    each.__name__: Tool(name=each.__name__, handler=each) for each in (transfer_call, end_call)
+    "transfer_call": Tool(
+        "transfer_call",
+        "Hand the call to another phone number.",
+        _one_text("number", "The number in international form, such as +15551234567.", required=True),
+        handler=transfer_call,
+    ),
+    "end_call": Tool(
+        "end_call",
+        "End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.",
+        _one_text("reason", "Why the call ends, in a few words.", required=False),
+        handler=end_call,
+    ),
 }
 """What every agent can do; a tool of the user's with the same name takes the place of one."""
 
@@ -54,7 +62,8 @@ BUILT_IN: Mapping[str, Tool] = {
 class Toolbox:
     """Runs tools once each, and says what the model is to be told. Whatever goes wrong is a sentence for the model.
 
-    `more` are the tools of servers that are connected for this call; `progress(name, text)` is told what a tool reports on its way.
+    `more` are the tools of servers that are connected for this call; `progress(name, text)` is told what a tool reports on its
+    way.
     """
 
     def __init__(

@@ -1,15 +1,15 @@
 """The door between the recogniser and everything else: what the caller said passes `after_transcribe` first, in its order.
 
-What that hook returns is all that the engine, the rows, the model, the callbacks and the widgets ever see. Barge-in strategies, which
-are the user's own, judge the same words. Where there is neither, words pass at once.
+What that hook returns is all that the engine, the rows, the model, the callbacks and the widgets ever see. Barge-in strategies,
+which are the user's own, judge the same words. Where there is neither, words pass at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Coroutine, Sequence
 
+from patter_nb.audio.plug import own_copy
 from patter_nb.barge_in import BargeInStrategy
 from patter_nb.session.hooks import HOOK_SECONDS, Hooks
 from patter_nb.session.user_code import UserCode
@@ -21,8 +21,8 @@ HeardEvent = FinalReceived | InterimReceived
 class Transcripts:
     """Takes transcripts as the recogniser gives them and posts them on. `put` never waits.
 
-    `hooks()` are the caller's side of the agent that is live, `strategies()` its barge-in strategies, `speaking()` says whether the
-    agent is heard at this moment; `told(text, final)` is called with words that passed.
+    `hooks()` are the caller's side of the agent that is live, `strategies()` its barge-in strategies, `speaking()` says whether
+    the agent is heard at this moment; `told(text, final)` is called with words that passed.
     """
 
     def __init__(
@@ -137,6 +137,6 @@ class Transcripts:
     def _own_strategies(self) -> list[BargeInStrategy]:
         """This call's copies of the strategies that are live."""
         given = self._strategies()
-        known = dict((id(each), copied) for each, copied in self._copies)
-        self._copies = [(each, known[id(each)] if id(each) in known else copy.deepcopy(each)) for each in given]
+        known = {id(each): copied for each, copied in self._copies}
+        self._copies = [(each, known[id(each)] if id(each) in known else own_copy("barge_in_strategies", each)) for each in given]
         return [copied for _, copied in self._copies]

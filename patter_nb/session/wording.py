@@ -1,8 +1,9 @@
 """The text of one reply on its way from the model to the voice: users' hooks, guardrails and transforms, sentence by sentence.
 
-In this order: `on_chunk` for each piece; the whole answer through `on_response`; guardrails' terms over the stream; sentences; for
-each of them guardrails' checks (with the sentence before), `on_sentence`, the transforms, `before_synthesize`, and once more the
-guardrails, since what came after their first look may have put something back. What nothing looks at goes to the voice at once.
+In this order: `on_chunk` for each piece; the whole answer through `on_response`; guardrails' terms over the stream; sentences;
+for each of them guardrails' checks (with the sentence before), `on_sentence`, the transforms, `before_synthesize`, and once more
+the guardrails, since what came after their first look may have put something back. What nothing looks at goes to the voice at
+once.
 """
 
 from __future__ import annotations

@@ -86,8 +86,10 @@ def require_usage(provider: Any, service: str, usages: Sequence[Usage], doing: s
 
 
 def require_names(provider: Any, service: str, usage: Usage, doing: str) -> None:
-    given, own = (usage.service, usage.provider, usage.model), (service, provider.provider, provider.model)
-    require(given == own, f"{doing} reported the usage of {given}; prices are looked up under {own}.")
+    given = (usage.service, usage.provider, usage.model)
+    own = [(service, each.provider, each.model) for each in (provider, *getattr(provider, "members", ()))]
+    shown = " or ".join(map(str, own))
+    require(given in own, f"{doing} reported the usage of {given}; prices are looked up under {shown}.")
     numbers = (usage.audio_seconds, usage.characters, usage.input_tokens, usage.cached_input_tokens, usage.output_tokens)
     require(min(numbers) >= 0, f"{doing} reported a negative usage: {usage}.")
 

@@ -23,7 +23,8 @@ def checked_parameters(name: str, schema: Any) -> dict[str, Any]:
     """The schema, as plain JSON. `ConfigError` unless it is one of an object whose required properties are declared."""
     where = f"parameters of tool {name!r}"
     if not isinstance(schema, Mapping):
-        raise ConfigTypeError(f"{where} is {type(schema).__name__}; it must be a JSON schema: {{'type': 'object', 'properties': ...}}.")
+        usual = "{'type': 'object', 'properties': ...}"
+        raise ConfigTypeError(f"{where} is {type(schema).__name__}; it must be a JSON schema: {usual}.")
     try:
         plain: dict[str, Any] = json.loads(json.dumps(dict(schema)))
     except (TypeError, ValueError) as error:
@@ -42,7 +43,7 @@ def checked_parameters(name: str, schema: Any) -> dict[str, Any]:
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as strict tool calling wants it: every object closed and all of its properties required."""
-    closed: dict[str, Any] = {key: [strict(e) if isinstance(e, dict) else e for e in v] if isinstance(v, list) else v for key, v in schema.items()}
+    closed: dict[str, Any] = {key: _strict_items(value) for key, value in schema.items()}
     for key in ("items", "additionalItems"):
         if isinstance(closed.get(key), dict):
             closed[key] = strict(closed[key])
@@ -50,6 +51,10 @@ def strict(schema: Mapping[str, Any]) -> dict[str, Any]:
         closed["properties"] = {key: strict(value) for key, value in closed["properties"].items()}
         closed |= {"additionalProperties": False, "required": list(closed["properties"])}
     return closed
+
+
+def _strict_items(value: Any) -> Any:
+    return [strict(each) if isinstance(each, dict) else each for each in value] if isinstance(value, list) else value
 
 
 def check_arguments(name: str, schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:

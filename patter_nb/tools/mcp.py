@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from patter_nb.errors import ConfigError, ConfigTypeError, need
 from patter_nb.tools.tool import Tool, ToolError
@@ -148,11 +149,15 @@ async def _hold(server: McpServer, ready: asyncio.Future[McpConnection], over: a
         await over.wait()
 
 
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
 async def _transport(server: McpServer, opened: AsyncExitStack) -> Any:
     if server.command:
         from mcp import StdioServerParameters, stdio_client
 
-        nowhere = opened.enter_context(open(os.devnull, "w", encoding="utf-8"))  # its log must not stand under a user's cell
+        nowhere = opened.enter_context(_nowhere())  # its log must not stand under a user's cell
         env = None if server.env is None else {**os.environ, **server.env}
         return stdio_client(StdioServerParameters(command=server.command, args=list(server.args), env=env), errlog=nowhere)
     from mcp.client.streamable_http import streamable_http_client

@@ -17,7 +17,7 @@ def pinned_client(target: Target, headers: Mapping[str, str] | None, timeout_sec
 
     class Pinned(httpx.AsyncHTTPTransport):  # type: ignore[misc, name-defined]
         async def handle_async_request(self, request: Any) -> Any:
-            if request.url.host != target.host and request.url.host != target.address:
+            if request.url.host not in (target.host, target.address):
                 raise ToolError(f"The MCP server {target.host} leads on to {request.url.host}, which is not followed.")
             request.url = request.url.copy_with(host=target.address)
             request.extensions = {**request.extensions, "sni_hostname": target.host}

@@ -162,10 +162,12 @@ def _recursive(definitions: Mapping[str, Any]) -> set[str]:
 
 # Docstrings.
 
+_AFTER_SUMMARY = re.compile(r"\n\s*\n|\n\s*(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*\n|\n\s*:param ")
+
 
 def summary(doc: str) -> str:
     """The first paragraph, on one line."""
-    first = re.split(r"\n\s*\n|\n\s*(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*\n|\n\s*:param ", doc.strip(), maxsplit=1)[0]
+    first = _AFTER_SUMMARY.split(doc.strip(), maxsplit=1)[0]
     return " ".join(first.split())
 
 

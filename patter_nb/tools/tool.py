@@ -60,11 +60,11 @@ class Bound:
 class Tool:
     """A function or a web address that a model may call: exactly one of `handler` and `webhook_url`.
 
-    A handler is called with the arguments by their names, checked and in their annotated types. Written as `(arguments, call_context)`
-    it gets two dictionaries; parameters named `call_context` (`{"call_id", "caller", "callee"}`) and `call_control` (a `CallControl`) are
-    handed in. Sync handlers run in a thread, async ones on the notebook's loop; async generators report on the way with
-    `yield {"progress": "..."}` and end with `yield {"result": ...}`. What a handler returns is told to the model, as JSON unless it is a
-    string; what it raises is told as an error.
+    A handler is called with the arguments by their names, checked and in their annotated types. Written as `(arguments,
+    call_context)` it gets two dictionaries; parameters named `call_context` (`{"call_id", "caller", "callee"}`) and
+    `call_control` (a `CallControl`) are handed in. Sync handlers run in a thread, async ones on the notebook's loop; async
+    generators report on the way with `yield {"progress": "..."}` and end with `yield {"result": ...}`. What a handler returns is
+    told to the model, as JSON unless it is a string; what it raises is told as an error.
     """
 
     name: str
@@ -115,7 +115,8 @@ class Tool:
         if isinstance(self.reassurance, str):
             object.__setattr__(self, "reassurance", Reassurance(self.reassurance) if self.reassurance else None)
         elif self.reassurance is not None and not isinstance(self.reassurance, Reassurance):
-            raise ConfigTypeError(f"reassurance of tool {self.name!r} is {self.reassurance!r}; it must be a text or a Reassurance.")
+            given = repr(self.reassurance)
+            raise ConfigTypeError(f"reassurance of tool {self.name!r} is {given}; it must be a text or a Reassurance.")
         if self.webhook_url:
             if not isinstance(self.webhook_url, str) or not self.webhook_url.startswith(("http://", "https://")):
                 raise ConfigError(f"webhook_url of tool {self.name!r} must begin with https:// or http://.")
@@ -160,7 +161,8 @@ class Tool:
         return _convention(self.name, taken, set(self.parameters["properties"]))
 
     def bind(self, text: str, context: Mapping[str, Any], control: object = None) -> Bound:
-        """One execution with the arguments that a model wrote as JSON. `ToolArgumentsError`, for the model, when they do not fit."""
+        """One execution with the arguments that a model wrote as JSON. `ToolArgumentsError`, for the model, when they do not
+        fit."""
         arguments = self._read(text)
         if self.signature is not None:
             values = self.signature.check(json.dumps(arguments), self.name)
@@ -240,7 +242,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Cal
         raise ConfigTypeError(f"tool() does not know {', '.join(unknown)}; it takes {', '.join(sorted(known))}.")
     if fn is not None:
         if not callable(fn):
-            raise ConfigTypeError(f"tool() was given {type(fn).__name__} {fn!r}; use it over a function, or with name= and handler=.")
+            raise ConfigTypeError(f"tool() was given {fn!r}; use it over a function, or with name= and handler=.")
         return Tool(**{"name": _name_of(fn), **settings, "handler": fn})
     handler = settings.get("handler")
     if handler is not None or settings.get("webhook_url"):
@@ -256,7 +258,7 @@ def _convention(name: str, taken: Mapping[str, inspect.Parameter], properties: s
     """Which of the three ways fits a handler whose schema was given."""
     named = {key for key, each in taken.items() if each.kind is not each.VAR_KEYWORD and key not in HANDED_IN}
     anything = any(each.kind is each.VAR_KEYWORD for each in taken.values())
-    needed = {key for key in named if taken[key].default is inspect.Parameter.empty and taken[key].kind is not inspect.Parameter.VAR_POSITIONAL}
+    needed = {key for key in named if taken[key].default is taken[key].empty and taken[key].kind is not taken[key].VAR_POSITIONAL}
     if (properties <= named or anything) and needed <= properties:
         return "keywords"
     places = [each for each in taken.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]

@@ -32,8 +32,8 @@ class WebhookReply:
 async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> WebhookReply:
     """Ask the tool's address. `ToolError` with a sentence for the model when it does not answer as it must.
 
-    Every attempt carries the same `Idempotency-Key`, so that a server can tell a second try from a second order. The caller's deadline
-    bounds all of it.
+    Every attempt carries the same `Idempotency-Key`, so that a server can tell a second try from a second order. The caller's
+    deadline bounds all of it.
     """
     from patter_nb.web.address import AddressError, checked
     from patter_nb.web.post import WebError, post_json

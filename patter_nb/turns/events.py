@@ -218,7 +218,8 @@ class StageFailed:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailHit:
-    """A guardrail replaced the rest of a reply. `matched`: its term, or "check"; `added_ms`: how long the text was held for it."""
+    """A guardrail replaced the rest of a reply. `matched`: its term, or "check"; `added_ms`: how long the text was held for it.
+    """
 
     reply: int
     guardrail: str

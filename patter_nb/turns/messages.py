@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -26,3 +26,16 @@ class Message:
     content: str
     tool_requests: tuple[ToolRequest, ...] = ()
     tool_id: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As OpenAI's chat messages are: `role`, `content`, `tool_calls` where tools were asked for, `tool_call_id` of a result.
+        """
+        plain: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.tool_requests:
+            plain["tool_calls"] = [
+                {"id": each.id, "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+                for each in self.tool_requests
+            ]
+        if self.tool_id is not None:
+            plain["tool_call_id"] = self.tool_id
+        return plain

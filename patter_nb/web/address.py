@@ -1,8 +1,9 @@
 """Where a URL really leads, checked before anything is sent there.
 
 A name is resolved once, every address it has must be one of the public internet, and the connection is made to the address that
-was checked: a name that answers differently the second time (rebinding) gains nothing. What is public is decided by the registries
-of IANA for special-purpose addresses: `ipaddress` knows those of its day, and `_REFUSED` adds what its older versions lack.
+was checked: a name that answers differently the second time (rebinding) gains nothing. What is public is decided by the
+registries of IANA for special-purpose addresses: `ipaddress` knows those of its day, and `_REFUSED` adds what its older versions
+lack.
 """
 
 from __future__ import annotations

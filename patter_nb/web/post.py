@@ -95,7 +95,7 @@ async def _post(target: Target, body: bytes, headers: Mapping[str, str], most_by
                 await response.aclose()
         except (httpx.LocalProtocolError, UnicodeEncodeError):
             # The cause is left out: it would show the header.
-            raise WebError(f"A header for {target.host} cannot be sent: its name or value has characters that HTTP forbids.") from None
+            raise WebError(f"A header for {target.host} cannot be sent: it has characters that HTTP forbids.") from None
         except httpx.HTTPError as error:
             raise WebError(f"{target.host} cannot be asked: {str(error) or type(error).__name__}.", retryable=True) from error
 
