@@ -8,7 +8,7 @@ that is too much, a `check` with a regular expression does better.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,6 +54,8 @@ class Guardrail:
             return ()
         if isinstance(given, str):
             raise ConfigTypeError(f"blocked_terms of guardrail {self.name!r} is a string; write blocked_terms=[{given!r}].")
+        if not isinstance(given, Iterable):
+            raise ConfigTypeError(f"blocked_terms of guardrail {self.name!r} is {given!r}; it must be a list of strings.")
         terms = tuple(given)
         for term in terms:
             if not isinstance(term, str):
@@ -64,6 +66,10 @@ class Guardrail:
 
     def __call__(self, text: str) -> Any:
         """What the check says: a decorated function can still be tried."""
+        if not isinstance(text, str):
+            raise ConfigTypeError(
+                f"guardrail {self.name!r} was called with {text!r}; it takes a text, and decorates a check only without blocked_terms."
+            )
         if self.check is None:
             return find((self,), text) is not None
         return self.check(text)
@@ -79,8 +85,8 @@ def guardrail(
 ) -> Any:
     """A `Guardrail`: `guardrail("profanity", blocked_terms=[...])`; or a decorator of its check: `@guardrail`,
     `@guardrail("x")`."""
-    if callable(name):
-        return Guardrail(getattr(name, "__name__", type(name).__name__), check=name)
+    if callable(name) and check is None:
+        return Guardrail(getattr(name, "__name__", type(name).__name__), name, blocked_terms, replacement, fail_closed)
     if blocked_terms is None and check is None:
         return lambda function: Guardrail(name, function, None, replacement, fail_closed)
     return Guardrail(name, check, blocked_terms, replacement, fail_closed)
@@ -99,8 +105,9 @@ def normalised(text: str) -> str:
     return "".join(letter for _, letters in _letters(text) for letter in letters)
 
 
-def _letters(text: str, after_space: bool = False) -> Iterator[tuple[int, str]]:
+def _letters(text: str) -> Iterator[tuple[int, str]]:
     """Each character of the text that is compared: its place, and its folded form of one character or more."""
+    after_space = False
     for place, character in enumerate(text):
         if character in UNHEARD:
             continue
@@ -180,8 +187,10 @@ class TermFilter:
     def __init__(self, guardrails: Sequence[Guardrail]) -> None:
         self._automaton = automaton(guardrails)
         self._state = 0
-        self._held: list[tuple[str, int]] = []
+        self._held: deque[tuple[str, int]] = deque()
         """Characters that are held back, each with how many of the letters compared it stands for."""
+        self._letters = 0
+        """How many those are together."""
         self._after_space = False
         self.hit: Hit | None = None
 
@@ -198,13 +207,14 @@ class TermFilter:
         for character in text:
             letters = self._compared(character)
             self._held.append((character, len(letters)))
-            for letter in letters:
+            self._letters += len(letters)
+            for rest, letter in zip(range(len(letters) - 1, -1, -1), letters, strict=True):
                 self._state = self._automaton.step(self._state, letter)
                 found = self._automaton.hits[self._state]
                 if found is not None:
-                    self._release(passed, found[2])
+                    self._release(passed, found[2] + rest)
                     self.hit = found[1]
-                    self._held.clear()
+                    self._forget()
                     return "".join(passed)
             self._release(passed, self._automaton.depth[self._state])
         return "".join(passed)
@@ -212,9 +222,12 @@ class TermFilter:
     def end(self) -> str:
         """What was held back, when the answer is complete: it was only a beginning."""
         rest = "" if self.hit is not None else "".join(character for character, _ in self._held)
-        self._held.clear()
-        self._state = 0
+        self._forget()
         return rest
+
+    def _forget(self) -> None:
+        self._held.clear()
+        self._letters = self._state = 0
 
     def _compared(self, character: str) -> str:
         if character in UNHEARD:
@@ -228,12 +241,10 @@ class TermFilter:
 
     def _release(self, passed: list[str], needed: int) -> None:
         """Let go of all but the characters that the last `needed` letters stand for, and what is unheard among them."""
-        keep = len(self._held)
-        while keep > 0 and needed > 0:
-            keep -= 1
-            needed -= self._held[keep][1]
-        passed.extend(character for character, _ in self._held[:keep])
-        del self._held[:keep]
+        while self._held and self._letters - self._held[0][1] >= needed:
+            character, letters = self._held.popleft()
+            self._letters -= letters
+            passed.append(character)
 
 
 def find(guardrails: Sequence[Guardrail], text: str) -> Hit | None:

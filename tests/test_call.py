@@ -13,14 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from patter_nb.agent import Agent
 from patter_nb.call import Call
+from patter_nb.callbacks import Callbacks
 from patter_nb.callers import Line
 from patter_nb.errors import PatterError
+from patter_nb.live import Live, RevisionLine
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
+from patter_nb.session.notices import Notices
+from patter_nb.session.user_code import UserCode
 from patter_nb.turns.usage import Price
 
 GREETING = "Hello there, good evening!"
@@ -137,7 +142,11 @@ class Handle:
         self.log = CallLog(None)
         begun = datetime(2026, 1, 1, tzinfo=UTC)
         self.log.begin(CallFacts(call_id="c1", agent="agent", revision=1, direction="test", speed="max", started_at=begun))
-        self.call = Call("c1", self.log, RecordingShelf(directory))
+        agent = Agent(system_prompt="A test.", stt=ScriptedSTT([]), llm=ScriptedLLM([]), tts=ScriptedTTS())
+        line, loop = RevisionLine("agent"), asyncio.get_running_loop()
+        notices = Notices(Callbacks(), UserCode(loop), loop, lambda *_: None)
+        live = Live(line.stage(agent)[0], line, "c1")
+        self.call = Call("c1", self.log, RecordingShelf(directory), live, notices)
 
 
 def held(work: Callable[[Call], Any], *, act: Callable[[Call], Any] | None = None) -> Handle:

@@ -101,7 +101,9 @@ def test_every_extra_that_the_code_asks_for_exists():
     asked = {
         extra
         for path in (ROOT / "patter_nb").rglob("*.py")
-        for extra in re.findall(r'extra="([^"]+)"', path.read_text())
+        for found in re.findall(r'need\([^)]*extra="([^"]+)"|INSTALL_FROM_CLONE.format\(extra="([^"]+)"', path.read_text())
+        for extra in found
+        if extra
     }
     assert asked
     assert asked <= set(EXTRAS)

@@ -9,7 +9,17 @@ import sys
 import pytest
 
 from patter_nb import errors
-from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, MissingExtra, PatterError, ProviderError, need, scrub
+from patter_nb.errors import (
+    CarrierError,
+    ConfigError,
+    ConfigTypeError,
+    MissingExtra,
+    PatterError,
+    PatterWarning,
+    ProviderError,
+    need,
+    scrub,
+)
 
 KINDS = [
     (ConfigError, (PatterError, ValueError)),
@@ -28,8 +38,8 @@ def test_each_error_can_be_caught_as_what_python_would_raise(kind, parents):
 
 def test_every_error_of_ours_is_a_patter_error_and_says_what_it_means():
     ours = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(ours) == 6
-    assert all(issubclass(kind, PatterError) and kind.__doc__ for kind in ours)
+    assert len(ours) == 7
+    assert all(issubclass(kind, PatterError | PatterWarning) and kind.__doc__ for kind in ours)
 
 
 def test_a_provider_error_tells_who_failed_and_whether_to_try_again():

@@ -71,5 +71,6 @@ def test_revisions_that_are_staged_from_many_threads_have_numbers_of_their_own()
 
 
 def test_a_call_runs_the_revision_it_was_given() -> None:
-    revision, _ = RevisionLine("agent").stage(agent())
-    assert Live(revision).current is revision
+    line = RevisionLine("agent")
+    revision, _ = line.stage(agent())
+    assert Live(revision, line).current is revision

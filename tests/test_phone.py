@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
+from patter_nb import BackgroundAudioPlayer, BuiltinAudioClip, Guardrail, MinWordsStrategy, PipelineHooks, tool
 from patter_nb.agent import Agent, AgentSettings
+from patter_nb.audio.vad import EnergyModel
 from patter_nb.audio.wav import read_wav
 from patter_nb.call import Call
 from patter_nb.callers import Line
@@ -553,10 +555,9 @@ def test_a_phone_that_cannot_be_made_says_why(settings: dict[str, Any], kind: ty
 
 BAD_AGENTS = [
     ({"stt": None}, ConfigError, "stt is missing: LocalSTT() listens on this machine without a key, or give any object that"),
-    ({"llm": None}, ConfigError, "llm is missing: DemoBrain() answers from the prompt without a key"),
     ({"tts": None}, ConfigError, "tts is missing: LocalTTS() speaks on this machine without a key"),
-    ({"voice": "alloy"}, ConfigTypeError, "agent() does not know voice; it takes system_prompt, stt, llm, tts, first_message,"),
-    ({"engine": 1, "tool": 2}, ConfigTypeError, "agent() does not know engine, tool; it takes"),
+    ({"vioce": "alloy"}, ConfigTypeError, "agent() does not know vioce; it takes system_prompt, stt, llm, tts, engine,"),
+    ({"rate": 1, "tool": 2}, ConfigTypeError, "agent() does not know rate, tool; it takes"),
     ({"hangover_ms": 1}, ConfigError, "hangover_ms is 1; it must lie from 150 to 5000."),
     ({"tts": ScriptedTTS}, ConfigTypeError, "tts is the class ScriptedTTS, not an instance: write ScriptedTTS()."),
     ({"variables": {}, "first_message": "{x}"}, ConfigError, "first_message has the placeholder {x}, but variables= has no 'x'"),
@@ -573,10 +574,21 @@ def test_an_agent_that_cannot_be_made_says_why_and_stages_nothing(
     assert phone._log.revisions().empty
 
 
+def look_up(city: str) -> str:
+    """Look something up."""
+    return city
+
+
 def test_every_setting_of_an_agent_can_be_given(phone: Patter) -> None:
     values: dict[str, Any] = {
         **providers(), "first_message": "Hi {x}!", "variables": {"x": 1}, "name": "n", "language": "it", "hangover_ms": 400,
         "barge_in_threshold_ms": 100, "aggressive_first_flush": True, "llm_error_message": "Pardon?", "max_duration_seconds": 60,
+        "engine": None, "provider": "pipeline", "voice": "alloy", "model": "gpt-4o-mini-realtime-preview",
+        "tools": (tool(look_up),), "mcp_servers": (), "guardrails": (Guardrail("g", blocked_terms=["x"]),),
+        "hooks": PipelineHooks(before_llm=look_up), "text_transforms": (str.strip,), "disable_phone_preamble": True,
+        "vad": EnergyModel(), "audio_filter": look_up, "background_audio": BackgroundAudioPlayer(BuiltinAudioClip.HOLD_MUSIC),
+        "barge_in_strategies": (MinWordsStrategy(min_words=2),), "barge_in_confirm_ms": 900, "prewarm": False,
+        "prewarm_first_message": False,
     }  # fmt: skip
     assert set(values) == set(AgentSettings.__annotations__)
     made = phone.agent("Prompt.", **values)

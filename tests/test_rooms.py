@@ -42,6 +42,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "server": (*BELOW_SESSION, "session"),
     "notebook": ("live", "records", "audio", "errors", "turns"),
     "console": ("",),
+    "agents": BELOW_SESSION,
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),

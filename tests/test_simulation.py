@@ -16,10 +16,11 @@ import pytest
 from patter_nb.agent import Agent
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.call import Call
+from patter_nb.callbacks import Callbacks
 from patter_nb.callers import Script, read_caller
 from patter_nb.demo import demo_agent
 from patter_nb.errors import PatterError
-from patter_nb.live import RevisionLine
+from patter_nb.live import Live, RevisionLine
 from patter_nb.phone import Patter
 from patter_nb.providers.base import CallContext
 from patter_nb.providers.local import LocalTTS
@@ -27,6 +28,8 @@ from patter_nb.providers.local.tts import LocalTTSStream
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
+from patter_nb.session.notices import Notices
+from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, SimulatedTest
 
 
@@ -41,16 +44,19 @@ def ordered(log: CallLog, script: Script, *, speed: Any = "max", **settings: Any
     given = {
         "stt": ScriptedSTT(["one"]), "llm": ScriptedLLM(["Yes."]), "tts": ScriptedTTS(), "first_message": "Hello!", **settings,
     }  # fmt: skip
-    revision, _ = RevisionLine("agent").stage(Agent(system_prompt="A test.", **given))
-    loop = asyncio.get_running_loop()
-    return SimulatedTest(log, revision, script, speed=speed, noise_db=None, seed=0, record=True, loop=loop)
+    line = RevisionLine("agent")
+    live = Live(line.stage(Agent(system_prompt="A test.", **given))[0], line, "c1")
+    callbacks, user_code = Callbacks(), UserCode(asyncio.get_running_loop())
+    notices = Notices(callbacks, user_code, asyncio.get_running_loop(), lambda *_: None)
+    how = {"speed": speed, "noise_db": None, "seed": 0, "record": True}
+    return SimulatedTest(log, live, script, **how, user_code=user_code, callbacks=callbacks, notices=notices)
 
 
 def held(script: Script, **settings: Any) -> tuple[CallLog, Call]:
     async def main() -> tuple[CallLog, Call]:
         log = CallLog(None)
         test = ordered(log, script, **settings)
-        call = Call("c1", log, RecordingShelf(None))
+        call = Call("c1", log, RecordingShelf(None), test._live, test._notices)
         log.begin(test.facts("c1"))
         call.hold(test.hold, None)
         return log, await call
@@ -125,7 +131,7 @@ def test_what_may_never_be_wanted_is_prepared_while_the_call_is_on_and_no_longer
     async def main() -> None:
         voice, log = Slow(), CallLog(None)
         test = ordered(log, read_caller(["One?"]), tts=voice)
-        call = Call("c1", log, RecordingShelf(None))
+        call = Call("c1", log, RecordingShelf(None), test._live, test._notices)
         log.begin(test.facts("c1"))
         call.hold(test.hold, None)
         await call
@@ -171,7 +177,7 @@ def test_nothing_is_asked_of_the_worker_for_the_greeting_of_the_demonstration() 
             log, read_caller((np.zeros(80_000, np.int16), 8000)), speed="real", tts=voice,
             first_message=agent.first_message, variables=agent.variables,
         )  # fmt: skip
-        call = Call("c1", log, RecordingShelf(None))
+        call = Call("c1", log, RecordingShelf(None), test._live, test._notices)
         log.begin(test.facts("c1"))
         call.hold(test.hold, None)
         async with asyncio.timeout(60):

@@ -1,8 +1,8 @@
 """The tones of a telephone's keys: frequencies after ITU-T Q.23, level and timing within what Q.24 lists for receivers.
 
 A key is a low and a high tone at once. By the tables in Q.24's annex a receiver takes tones and pauses from 40 ms on, at -3 to
--24 dBm each (NTT; other administrations differ by a few dB). Ours are 100 ms long and each 10.5 dB below a sine at full scale: about
--7 dBm0, as G.711 puts full scale at +3.17 dBm0. Both tones together stay below full scale.
+-24 dBm each (NTT; other administrations differ by a few dB). Ours are 100 ms long and each 10.5 dB below a sine at full scale:
+about -7 dBm0, as G.711 puts full scale at +3.17 dBm0. Both tones together stay below full scale.
 """
 
 from __future__ import annotations

@@ -213,12 +213,15 @@ class _Answer:
         if told is None:
             return []
         cached = int((told.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
-        counts = {
-            "input_tokens": max(0, int(told.get("prompt_tokens") or 0) - cached),
-            "cached_input_tokens": cached,
-            "output_tokens": int(told.get("completion_tokens") or 0),
-        }
-        return [Usage("llm", settings.provider, settings.model, **counts)]
+        usage = Usage(
+            "llm",
+            settings.provider,
+            settings.model,
+            input_tokens=max(0, int(told.get("prompt_tokens") or 0) - cached),
+            cached_input_tokens=cached,
+            output_tokens=int(told.get("completion_tokens") or 0),
+        )
+        return [usage]
 
 
 async def _client() -> httpx.AsyncClient:

@@ -59,7 +59,6 @@ class Crew:
         changed: Callable[[Revision], None],
         answered: Callable[[], None],
         over: Callable[[], None],
-        told: Callable[[Event], None],
     ) -> None:
         self._setup = setup
         self._clock = clock
@@ -73,21 +72,9 @@ class Crew:
         self._messenger = self._make_messenger(control)
         self._streams = Streams(CallContext(setup.call_id, agent.language), setup.codec.audio, self._not_closed)
         self._servers = Servers(agent, lambda error: event("mcp_failed", {"error": error}))
-        self.toolbox = Toolbox(
-            control, setup.user_code, more=self._servers.tools, post=post, progress=self._progressed
-        )
+        self.toolbox = Toolbox(control, setup.user_code, more=self._servers.tools, post=post, progress=self._progressed)
         self.line = self._make_line(answered, over)
-        self.transcripts = Transcripts(
-            spawn=spawn,
-            hooks=self._caller_hooks,
-            strategies=lambda: setup.live.current.agent.barge_in_strategies or (),
-            speaking=lambda: engine.state == "speaking",
-            user_code=setup.user_code,
-            post=told,
-            told=narrator.transcribed,
-            now=clock.now,
-            failed=partial(self._stage_failed, 0),
-        )
+        self.transcripts = self._make_transcripts()
         self.listening = Listening(
             agent,
             setup.call_id,
@@ -98,21 +85,7 @@ class Crew:
             front=self._front,
         )
         self._out = AudioChain(setup.audio_out, self.line.stage_failed)
-        self.pipeline = Pipeline(
-            spawn=spawn,
-            live=setup.live,
-            streams=self._streams,
-            model=self._model,
-            speech=self._speech,
-            hooks=self._hooks,
-            wording=self._wording,
-            tools=self.toolbox.specs,
-            reassurance=self.toolbox.reassurance,
-            changed=changed,
-            post=post,
-            meter=meter,
-            now=clock.now,
-        )
+        self.pipeline = self._make_pipeline(changed)
 
     async def open(self) -> None:
         """Open the model, the voice and the tools' servers. `PatterError` when model or voice cannot be."""
@@ -141,6 +114,37 @@ class Crew:
     def _make_messenger(self, control: CallControl) -> Messenger | None:
         on_message = self._setup.callbacks.on_message
         return None if on_message is None else Messenger(on_message, control, self._setup.user_code)
+
+    def _make_transcripts(self) -> Transcripts:
+        setup, engine = self._setup, self._engine
+        return Transcripts(
+            spawn=self._spawn,
+            hooks=self._caller_hooks,
+            strategies=lambda: setup.live.current.agent.barge_in_strategies or (),
+            speaking=lambda: engine.state == "speaking",
+            user_code=setup.user_code,
+            post=self._post,
+            told=self._narrator.transcribed,
+            now=self._clock.now,
+            failed=partial(self._stage_failed, 0),
+        )
+
+    def _make_pipeline(self, changed: Callable[[Revision], None]) -> Pipeline:
+        return Pipeline(
+            spawn=self._spawn,
+            live=self._setup.live,
+            streams=self._streams,
+            model=self._model,
+            speech=self._speech,
+            hooks=self._hooks,
+            wording=self._wording,
+            tools=self.toolbox.specs,
+            reassurance=self.toolbox.reassurance,
+            changed=changed,
+            post=self._post,
+            meter=self._meter,
+            now=self._clock.now,
+        )
 
     def _make_line(self, answered: Callable[[], None], over: Callable[[], None]) -> Line:
         setup, agent = self._setup, self._first

@@ -38,7 +38,7 @@ class Narrator:
         self._now = now
         self._turn = 0
         self._voice_since: float | None = None
-        self._reply = 0
+        self._reply = self._token_reply = 0
         self._heard_reply = 0
         self._heard_since = 0.0
         self._heard_until = 0.0
@@ -59,7 +59,8 @@ class Narrator:
                 self._speech("on_user_speech_ended", at, speech_duration_ms=(at - (at if since is None else since)) * 1000)
             case AudioHeard():
                 self._heard(event)
-            case InstantRecorded(reply, "llm_first_token_at", at) if reply == self._reply:
+            case InstantRecorded(reply, "llm_first_token_at", at) if reply == self._reply != self._token_reply:
+                self._token_reply = reply
                 llm = self._agent().llm
                 names = ("on_message", "") if llm is None else (llm.provider, llm.model)
                 self._speech("on_llm_token", at, llm_provider=names[0], model=names[1])

@@ -162,7 +162,6 @@ class Session:
                 changed=self._changed,
                 answered=self._answer,
                 over=lambda: self._mailbox.put(CallerHungUp()),
-                told=self._tell_engine,
             )
             self._line = self._crew.line
             self._made = True
@@ -251,10 +250,6 @@ class Session:
             # It made no sense to the engine, which is unharmed by it.
             self._event("refused", {"event": type(event).__name__, "error": str(error)})
             return []
-
-    def _tell_engine(self, event: Event) -> None:
-        """An event that must be there before what is on its way."""
-        self._mailbox.put(event)
 
     def _perform(self, command: Command) -> None:
         self._narrator.command(command)

@@ -14,6 +14,8 @@ from patter_nb.errors import ConfigError
 from patter_nb.providers.base import ToolSpec
 from patter_nb.session.user_code import Outcome, UserCode
 from patter_nb.tools import Bound, Tool, ToolArgumentsError
+from patter_nb.tools.given import check_arguments
+from patter_nb.tools.tool import read_arguments
 from patter_nb.turns.commands import RunTool
 from patter_nb.turns.events import Event, HangUpRequested, ToolReturned, TransferRequested
 
@@ -27,35 +29,22 @@ ENDING = "The call ends now."
 TRANSFERRING = "The call is handed over when what you are saying was heard."
 
 
-def transfer_call(number: str) -> str:
-    """What a model calls; the call itself carries it out."""
-    raise NotImplementedError("the call itself carries it out")
-
-
-def end_call(reason: str = "") -> str:
-    """What a model calls; the call itself carries it out."""
-    raise NotImplementedError("the call itself carries it out")
-
-
 def _one_text(name: str, description: str, *, required: bool) -> dict[str, Any]:
     text = {"type": "string", "description": description}
     return {"type": "object", "properties": {name: text}, "required": [name] if required else []}
 
 
-BUILT_IN: Mapping[str, Tool] = {
-    "transfer_call": Tool(
-        "transfer_call",
-        "Hand the call to another phone number.",
-        _one_text("number", "The number in international form, such as +15551234567.", required=True),
-        handler=transfer_call,
-    ),
-    "end_call": Tool(
-        "end_call",
-        "End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.",
-        _one_text("reason", "Why the call ends, in a few words.", required=False),
-        handler=end_call,
-    ),
-}
+TRANSFER_CALL = ToolSpec(
+    "transfer_call",
+    "Hand the call to another phone number.",
+    _one_text("number", "The number in international form, such as +15551234567.", required=True),
+)
+END_CALL = ToolSpec(
+    "end_call",
+    "End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.",
+    _one_text("reason", "Why the call ends, in a few words.", required=False),
+)
+BUILT_IN = (TRANSFER_CALL, END_CALL)
 """What every agent can do; a tool of the user's with the same name takes the place of one."""
 
 
@@ -80,10 +69,12 @@ class Toolbox:
         self._more = more
         self._post = post
         self._progress = progress
+        self._context = {"call_id": control.call_id, "caller": control.caller, "callee": control.callee}
 
     def specs(self, agent: Agent) -> tuple[ToolSpec, ...]:
         """What the agent's model is offered."""
-        return tuple(tool.spec for tool in self._tools(agent).values())
+        tools = self._tools(agent)
+        return (*(spec for spec in BUILT_IN if spec.name not in tools), *(tool.spec for tool in tools.values()))
 
     def reassurance(self, agent: Agent, name: str) -> tuple[str, float]:
         """What is said while the tool runs, and after how many seconds; an empty text: nothing."""
@@ -96,15 +87,12 @@ class Toolbox:
         """Run one tool as the model asked for it."""
         tools = self._tools(agent)
         tool = tools.get(command.name)
-        if tool is None:
-            return _error(command, f"There is no tool named {command.name!r}; the tools are: {', '.join(tools)}.")
-        context = {"call_id": self._control.call_id, "caller": self._control.caller, "callee": self._control.callee}
         try:
-            bound = tool.bind(command.arguments, context, self._control)
+            if tool is None:
+                return self._built_in(agent, command)
+            bound = tool.bind(command.arguments, self._context, self._control)
         except ToolArgumentsError as error:
             return _error(command, str(error))
-        if BUILT_IN.get(command.name) is tool:
-            return self._built_in(command, bound.arguments)
         outcome, attempts = await self._attempts(command, tool, bound)
         if outcome.error is None and not isinstance(outcome.value, str):
             # What was returned is the user's as well: its parts may refuse to be written down.
@@ -116,10 +104,16 @@ class Toolbox:
         return ToolReturned(command.reply, command.id, result=outcome.value, attempts=attempts)
 
     def _tools(self, agent: Agent) -> dict[str, Tool]:
-        return {**BUILT_IN, **{tool.name: tool for tool in self._more()}, **{tool.name: tool for tool in agent.tools or ()}}
+        return {tool.name: tool for tool in (*self._more(), *(agent.tools or ()))}
 
-    def _built_in(self, command: RunTool, arguments: Mapping[str, Any]) -> ToolReturned:
-        if command.name == "end_call":
+    def _built_in(self, agent: Agent, command: RunTool) -> ToolReturned:
+        spec = next((spec for spec in BUILT_IN if spec.name == command.name), None)
+        if spec is None:
+            there = ", ".join(each.name for each in self.specs(agent))
+            return _error(command, f"There is no tool named {command.name!r}; the tools are: {there}.")
+        arguments = read_arguments(command.name, command.arguments)
+        check_arguments(command.name, spec.parameters, arguments)
+        if spec is END_CALL:
             reason = str(arguments.get("reason") or "").strip()
             self._post(HangUpRequested(f"ended by the agent: {reason}" if reason else "ended by the agent", polite=True))
             return ToolReturned(command.reply, command.id, result=GOODBYE, ends_reply=True)

@@ -163,7 +163,7 @@ class Tool:
     def bind(self, text: str, context: Mapping[str, Any], control: object = None) -> Bound:
         """One execution with the arguments that a model wrote as JSON. `ToolArgumentsError`, for the model, when they do not
         fit."""
-        arguments = self._read(text)
+        arguments = read_arguments(self.name, text)
         if self.signature is not None:
             values = self.signature.check(json.dumps(arguments), self.name)
         else:
@@ -176,19 +176,6 @@ class Tool:
             return self._webhook(arguments, context)
         kind: Kind = "async" if _awaits(self.handler) else "progress" if _generates(self.handler) else "sync"
         return Bound(kind, self._call(values, context, control), arguments)
-
-    def _read(self, text: str) -> dict[str, Any]:
-        if len(text) > MOST_CHARACTERS:
-            raise ToolArgumentsError(f"The arguments of {self.name} have {len(text)} characters, which is too long.")
-        try:
-            arguments = json.loads(text or "{}", parse_constant=_no_number)
-        except (ValueError, RecursionError) as error:  # the latter from deep nesting
-            raise ToolArgumentsError(f"The arguments of {self.name} are not JSON: {error}.") from None
-        if arguments is None:
-            return {}
-        if not isinstance(arguments, dict):
-            raise ToolArgumentsError(f"The arguments of {self.name} must be a JSON object, not {type(arguments).__name__}.")
-        return arguments
 
     def _call(self, values: dict[str, Any], context: Mapping[str, Any], control: object) -> Callable[[], Any]:
         assert self.handler is not None
@@ -248,6 +235,21 @@ def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Cal
     if handler is not None or settings.get("webhook_url"):
         return Tool(**{"name": _name_of(handler) if handler is not None else "", **settings})
     return lambda function: Tool(**{"name": _name_of(function), **settings, "handler": function})
+
+
+def read_arguments(name: str, text: str) -> dict[str, Any]:
+    """The arguments that a model wrote for this tool. `ToolArgumentsError` for what is no JSON object."""
+    if len(text) > MOST_CHARACTERS:
+        raise ToolArgumentsError(f"The arguments of {name} have {len(text)} characters, which is too long.")
+    try:
+        arguments = json.loads(text or "{}", parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:  # the latter from deep nesting
+        raise ToolArgumentsError(f"The arguments of {name} are not JSON: {error}.") from None
+    if arguments is None:
+        return {}
+    if not isinstance(arguments, dict):
+        raise ToolArgumentsError(f"The arguments of {name} must be a JSON object, not {type(arguments).__name__}.")
+    return arguments
 
 
 def _name_of(function: object) -> str:

@@ -109,7 +109,10 @@ def test_keys_are_a_string(given):
         check_keys(given)
 
 
-@pytest.mark.parametrize("wrong", [{"tone_ms": 39}, {"gap_ms": 39}, {"gap_ms": 5001}, {"tone_ms": 50.0}, {"hz": 3999}, {"hz": 8e3}])
+WRONG = ({"tone_ms": 39}, {"gap_ms": 39}, {"gap_ms": 5001}, {"tone_ms": 50.0}, {"hz": 3999}, {"hz": 8000.0})
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_what_no_receiver_could_tell_is_refused(wrong):
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"^{name} is"):

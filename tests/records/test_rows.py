@@ -92,7 +92,7 @@ def test_a_time_without_a_zone_in_the_store_is_utc_wherever_it_is_read(
 def test_events_revisions_and_prices_come_back_as_they_were() -> None:
     event = EventFacts(1.5, "note", {"a": [1, "b"]}, 3)
     assert event_facts(event_row("call_1", 0, event)) == event
-    revision = RevisionFacts("agent", 2, "abc", 1, "warmer", NOW, {"voice": "joe", "lines": ["+15557654321"]})
+    revision = RevisionFacts("agent", 2, "abc", 1, "warmer", NOW, {"voice": "joe", "lines": ["+15557654321"]}, "all calls")
     assert set(revision_row(revision, "phone_1")) == columns("revisions")
     assert revision_facts(revision_row(revision, "phone_1")) == revision
     price = PriceRow("acme/m/llm@2026-07-20", "llm", "acme", "m", Price(1, 2, 3, 4, 5), date(2026, 7, 20))

@@ -20,9 +20,10 @@ from patter_nb.records.tables import (
     frame,
     percentiles,
     revisions_frame,
+    tools_frame,
     turns_frame,
 )
-from patter_nb.turns.facts import TurnFacts
+from patter_nb.turns.facts import ToolRun, TurnFacts
 
 Turn = Callable[..., TurnFacts]
 Read = Callable[..., CallReading]
@@ -30,11 +31,13 @@ Read = Callable[..., CallReading]
 
 @pytest.mark.parametrize("table", TABLES)
 def test_an_empty_frame_has_the_same_types_as_a_full_one(table: str, full: dict[str, float], turn: Turn, read: Read) -> None:
-    call = read(turn(1, full), turn(2), events=(EventFacts(1.0, "note"),))
+    run = ToolRun("t1", "look_up", "{}", "found", None, 1.0, 1.5)
+    call = read(turn(1, full, tools=(run,)), turn(2), events=(EventFacts(1.0, "note"),))
     revision = RevisionFacts("agent", 1, "abc", None, "", datetime(2026, 7, 20, tzinfo=UTC), {"voice": "joe"})
     filled = {
         "calls": calls_frame([call]), "turns": turns_frame([call]), "events": events_frame([call]), "cost": cost_frame(call),
-        "revisions": revisions_frame([revision]),
+        "revisions": revisions_frame([("p", revision)], [call]),
+        "tools": tools_frame([call]),
     }[table]  # fmt: skip
     empty = frame(TABLES[table], [])
     assert len(filled) > 0

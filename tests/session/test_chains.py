@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+
 from patter_nb.session.chains import AudioChain, Samples
 
 
