@@ -54,7 +54,7 @@ def clip(which: BuiltinAudioClip) -> Samples:
         sound = _clicks(draw, size, _KEYS_PER_SECOND[which])
     else:
         sound = _chords(size)
-    samples = np.rint(sound / np.abs(sound).max() * _PEAK * 32767).astype(np.int16)
+    samples: Samples = np.rint(sound / np.abs(sound).max() * _PEAK * 32767).astype(np.int16)
     samples.flags.writeable = False
     return samples
 
