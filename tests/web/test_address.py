@@ -61,14 +61,16 @@ def test_an_address_of_no_public_network_is_refused(address):
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(AddressError, match="not on the public internet"):
         target(f"https://{host}/")
-    assert target(f"https://{host}/", allow_private=True).address == address
+    allowed = target(f"https://{host}/", allow_private=True)
+    assert ipaddress.ip_address(allowed.address) == ipaddress.ip_address(address)
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_an_address_of_the_public_internet_is_taken(address):
     host = f"[{address}]" if ":" in address else address
     found = target(f"https://{host}/hook?a=b")
-    assert found == Target(f"https://{host}/hook?a=b", "https", address, 443, address)
+    assert (found.url, found.scheme, found.host, found.port) == (f"https://{host}/hook?a=b", "https", address, 443)
+    assert ipaddress.ip_address(found.address) == ipaddress.ip_address(address)
 
 
 def test_a_name_is_looked_up_once_and_its_first_address_is_the_one_to_connect_to():
@@ -84,8 +86,9 @@ def test_a_name_that_answers_differently_the_second_time_gains_nothing():
             resolve = resolver([PUBLIC], ["127.0.0.1"])
             found = await checked(f"http://rebinding.example:{listener.port}/", resolver=resolve)
             # That the tests refuse the connection shows where it was to go: to the address that was checked.
-            with pytest.raises(RuntimeError, match=PUBLIC):
+            with pytest.raises(ExceptionGroup) as tried:
                 await post_json(found, {}, timeout_seconds=5)
+            assert PUBLIC in str(tried.value.exceptions)
             assert len(resolve.asked) == 1
             assert listener.requests == []
 
