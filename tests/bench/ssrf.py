@@ -1,13 +1,15 @@
 """How many ways of writing "this machine" get through the guarded way to the web: `python tests/bench/ssrf.py`. Figures only.
 
-A real listener on loopback counts who reaches it. Each spelling of tests/web/spellings.py is posted to, each name of it is resolved
-to what its owner would answer, and each is tried once more with `allow_private=True`, to show that the listener can be reached.
+A real listener on loopback counts who reaches it. Each spelling of tests/web/spellings.py is posted to, each name of it is
+resolved to what its owner would answer, and each is tried once more with `allow_private=True`, to show that the listener can be
+reached. Nothing is sent beyond this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import ipaddress
 import sys
 from pathlib import Path
 
@@ -34,7 +36,8 @@ def answering(*addresses: str):
 async def attempt(url: str, addresses: list[str], allow_private: bool) -> None:
     try:
         target = await checked(url, allow_private=allow_private, resolver=answering(*addresses))
-        if target.address in ("127.0.0.1", "0.0.0.0", "127.127.127.127"):  # what is no IPv4 loopback goes nowhere here
+        address = ipaddress.ip_address(target.address)
+        if address.is_loopback or address.is_unspecified:
             await post_json(target, {}, timeout_seconds=2)
     except (AddressError, WebError):
         pass
