@@ -31,9 +31,9 @@ class ToolReading:
 
 def tool_runs(call: CallReading) -> Iterator[ToolReading]:
     """The executions of one call, in the order in which they were asked for within each turn."""
-    late = {event.data.get("id"): event.data for event in call.events(LATE_TOOL)}
     reports = Counter(event.data.get("id") for event in call.events(TOOL_PROGRESS))
     for turn in call.turns:
+        late = {event.data.get("id"): event.data for event in call.late(LATE_TOOL, turn.facts.turn)}  # some models count ids anew
         for run in turn.facts.tools:
             came = late.get(run.id)
             if came is not None:

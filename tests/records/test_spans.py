@@ -33,8 +33,8 @@ def test_the_worked_timeline_is_explained_to_the_millisecond(worked: dict[str, f
     found = attribute(turn(1, worked))
     assert found.gap_ms == pytest.approx(1050)
     assert known(found) == {
-        "stall": 0, "endpointing": 0, "stt_final": 150, "transcript_hooks": 0, "failed_reply": 0, "hooks": 80, "llm_first_token": 300,
-        "first_sentence": 400, "stages": 0, "tts_first_byte": 120, "send": 0, "leading_silence": 0,
+        "stall": 0, "endpointing": 0, "stt_final": 150, "transcript_hooks": 0, "failed_reply": 0, "hooks": 80,
+        "llm_first_token": 300, "first_sentence": 400, "stages": 0, "tts_first_byte": 120, "send": 0, "leading_silence": 0,
     }  # fmt: skip
     assert found.unexplained_ms == pytest.approx(0)
 
@@ -45,8 +45,8 @@ def test_overlapping_time_belongs_to_the_earlier_stage_and_hops_stay_unexplained
     found = attribute(turn(1, full))
     assert found.gap_ms == pytest.approx(1045)
     assert known(found) == {
-        "stall": 0, "endpointing": 320, "stt_final": 0, "transcript_hooks": 0, "failed_reply": 0, "hooks": 20, "llm_first_token": 300,
-        "first_sentence": 200, "stages": 0, "tts_first_byte": 120, "send": 41, "leading_silence": 40,
+        "stall": 0, "endpointing": 320, "stt_final": 0, "transcript_hooks": 0, "failed_reply": 0, "hooks": 20,
+        "llm_first_token": 300, "first_sentence": 200, "stages": 0, "tts_first_byte": 120, "send": 41, "leading_silence": 40,
     }  # fmt: skip
     assert found.unexplained_ms == pytest.approx(4)
     assert len(found.unexplained_pieces) == 4
