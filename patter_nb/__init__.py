@@ -2,7 +2,8 @@
 """
 
 from patter_nb.agent import Agent
-from patter_nb.audio.background import AudioConfig, BackgroundAudioPlayer, BuiltinAudioClip
+from patter_nb.audio.background import AudioConfig, BackgroundAudioPlayer
+from patter_nb.audio.clips import BuiltinAudioClip
 from patter_nb.audio.plug import AudioFilter, VADEvent, VADProvider
 from patter_nb.audio.recording import Recording
 from patter_nb.barge_in import BargeInStrategy, MinWordsStrategy

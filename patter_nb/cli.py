@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import runpy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patter_nb import __version__
+from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.demo import CALLER, demo_agent
 from patter_nb.errors import ConfigError, PatterError
@@ -26,10 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="patter-nb", description="Prototype phone voice agents in a notebook.")
     parser.add_argument("--version", action="version", version=f"patter_nb {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
+    test = commands.add_parser("test", help="call the agent of a Python file by typing: the whole pipeline but ears and voice")
+    test.add_argument("file", type=Path, help="a Python file that makes an agent: phone.agent(...)")
     demo = commands.add_parser("demo", help="hold a spoken test call on this machine and show its latency and cost")
     demo.add_argument("--store", type=Path, default=Path(".patter_nb"), help="folder for the store, the recording and the plot")
     given = parser.parse_args(arguments)
     try:
+        if given.command == "test":
+            return asyncio.run(_typed(given.file))
         if given.store.exists() and not given.store.is_dir():
             raise ConfigError(f"--store is {str(given.store)!r}, which is a file: give the name of a folder.")
         return asyncio.run(_demo(given.store))
@@ -39,6 +45,29 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("patter-nb: interrupted; what was said so far is in the store.", file=sys.stderr)
         return 130
+
+
+async def _typed(file: Path) -> int:
+    """Hold a typed call with the agent of a file."""
+    phone, agent = load_agent(file)
+    await phone.console(agent)
+    await asyncio.to_thread(phone.flush)
+    return 0
+
+
+def load_agent(file: Path) -> tuple[Patter, Agent]:
+    """The phone and the agent that a file makes. `ConfigError` when it makes none, or several of which none is named `agent`."""
+    if not file.is_file():
+        raise ConfigError(f"{file} is no file: give the Python file that makes the agent.")
+    names = runpy.run_path(str(file), run_name="__patter_nb__")
+    phones = [value for value in names.values() if isinstance(value, Patter)]
+    agents = {id(value): value for value in names.values() if isinstance(value, Agent)}
+    agent = names.get("agent")
+    if not isinstance(agent, Agent):
+        if len(agents) != 1:
+            raise ConfigError(f"{file} makes {len(agents) or 'no'} agents: let it make one, named agent, with phone.agent(...).")
+        agent = next(iter(agents.values()))
+    return (phones[0] if phones else Patter()), agent
 
 
 async def _demo(folder: Path) -> int:

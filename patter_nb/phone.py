@@ -6,20 +6,31 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
 
 from patter_nb.agent import Agent, AgentSettings
 from patter_nb.agents import Agents
 from patter_nb.call import Call
 from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks
 from patter_nb.callers import check_first_line, read_caller
+from patter_nb.console import ConsoleTest
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.given import (
+    check_mode,
+    check_numbers,
+    check_settings,
+    check_speed,
+    in_terminal,
+    refuse,
+    running_loop,
+    tell_newer,
+    with_model,
+)
 from patter_nb.guardrails import Guardrail, guardrail
 from patter_nb.live import Difference, Edit, Live, Revision, RevisionLine, Scope
 from patter_nb.notebook.display import CardHandle, in_notebook
-from patter_nb.providers.base import LLM
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
@@ -33,15 +44,6 @@ from patter_nb.tools import Tool, tool
 if TYPE_CHECKING:
     import pandas as pd
 
-CLOUD = ("api_key", "backend_url", "rest_url", "mode")
-"""Settings of Patter's hosted mode, which does not exist here."""
-
-NEEDED = {
-    "stt": "LocalSTT() listens on this machine without a key",
-    "tts": "LocalTTS() speaks on this machine without a key",
-}
-
-
 class SpeechCallback:
     """One of the seven speech events of a phone: a function of one dictionary, sync or async, or None."""
 
@@ -54,6 +56,14 @@ class SpeechCallback:
     def __set__(self, phone: Patter, function: Callback | None) -> None:
         Callbacks(**{self._name: function})  # says what is wrong with it
         phone._speech_events[self._name] = function
+
+
+class Setting(TypedDict):
+    """What a call shares with whoever ordered it."""
+
+    user_code: UserCode
+    callbacks: Callbacks
+    notices: Notices
 
 
 class Patter:
@@ -87,7 +97,7 @@ class Patter:
         show: bool = True,
         **refused: object,
     ) -> None:
-        _refuse(refused)
+        refuse(refused)
         if not (store is None or store is False or isinstance(store, str | os.PathLike)):
             raise ConfigTypeError(f"store is {store!r}; it must be a path, a database URL, None for .patter_nb/, or False.")
         if carrier is not None:
@@ -109,8 +119,8 @@ class Patter:
         `llm` may be an async generator of the messages, too. Running this again with the same `name` stages a revision for the
         next call. Tools and guardrails that cells gave to this phone (`@phone.tool`) are part of it.
         """
-        _check_settings(settings)
-        agent = Agent(system_prompt=system_prompt, **_with_model(self._agents.with_rules(settings)))
+        check_settings(settings)
+        agent = Agent(system_prompt=system_prompt, **with_model(self._agents.with_rules(settings)))
         for provider in (agent.stt, agent.llm, agent.tts):
             if provider is not None:
                 provider.ready()
@@ -136,47 +146,58 @@ class Patter:
     ) -> Call:
         """Call the agent without a phone. The call starts at once; `await` the returned `Call` for its end.
 
-        `caller`: a list of lines (strings or `Line`), the path of a WAV file, or `(samples, hz)`. `speed="max"`: as fast as the
-        machine can, for providers that wait with the loop's clock only. `noise_db`: white noise on the caller's line, this many
-        dB below its voice, drawn with `seed`. `pinned`: run exactly this object, also when its name has a newer revision.
+        `caller`: a list of lines (strings or `Line`), the path of a WAV file, or `(samples, hz)`; left out in a terminal, the
+        call is typed there. `speed="max"`: as fast as the machine can, for providers that wait with the loop's clock only.
+        `noise_db`: white noise on the caller's line, this many dB below its voice, drawn with `seed`. `pinned`: run exactly this
+        object, also when its name has a newer revision.
 
         `on_message` answers instead of a model: a function of the message, an async generator of pieces, a URL or a
         `RemoteMessage`. The other callbacks are told what happens; `patter_nb.callbacks` says with which keys.
         """
-        loop = _running_loop()
+        if caller is None and in_terminal():
+            return self.console(
+                agent,
+                on_message=on_message,
+                on_call_start=on_call_start,
+                on_call_end=on_call_end,
+                on_transcript=on_transcript,
+                on_metrics=on_metrics,
+                pinned=pinned,
+            )
+        loop = running_loop()
         script = read_caller(caller)
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
-        given = self._agents.known(agent)
-        newer = None if given is None or pinned else self._agents.newer(given)
-        speaks = agent if newer is None else newer.agent
-        _check_mode(speaks, callbacks)
-        _check_speed(speed, speaks)
-        _check_numbers(noise_db, seed)
+        speaks, newer = self._speaker(agent, callbacks, pinned)
+        check_speed(speed, speaks)
+        check_numbers(noise_db, seed)
         check_first_line(script, greets=bool(speaks.greeting))
-        if newer is not None and given is not None:
-            _tell_newer(newer, given)
-        revision = newer or given or self._agents.stage(agent)
-        call_id = f"test_{uuid.uuid4().hex[:12]}"
-        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id), UserCode(loop)
-        notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
-        call = Call(call_id, self._log, self._shelf, live, notices)
-        work = SimulatedTest(
-            self._log,
-            live,
-            script,
-            speed=speed,
-            noise_db=noise_db,
-            seed=seed,
-            record=record,
-            user_code=user_code,
-            callbacks=callbacks,
-            notices=notices,
-        )
-        shown = self._show if show is None else show
-        self._calls.append(call)
-        self._log.begin(work.facts(call.id))
-        call.hold(work.hold, CardHandle(call.view()) if shown and in_notebook() else None)
-        return call
+        call, setting = self._make(agent, newer, callbacks, loop)
+        work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, seed=seed, record=record, **setting)
+        return self._hold(call, work, show)
+
+    def console(
+        self,
+        agent: Agent,
+        *,
+        on_message: Callback | RemoteMessage | str | None = None,
+        on_call_start: Callback | None = None,
+        on_call_end: Callback | None = None,
+        on_transcript: Callback | None = None,
+        on_metrics: Callback | None = None,
+        pinned: bool = False,
+        read: TextIO | None = None,
+        write: Callable[[str], None] | None = None,
+    ) -> Call:
+        """Call the agent by typing: the whole pipeline but its ears and voice. The call starts at once; `await` it for its end.
+
+        `read` is where lines come from (standard input), `write` gets each line that is shown (standard output). The commands are
+        shown when the call begins.
+        """
+        loop = running_loop()
+        callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
+        _, newer = self._speaker(agent, callbacks, pinned)
+        call, setting = self._make(agent, newer, callbacks, loop)
+        return self._hold(call, ConsoleTest(self._log, call.live, read=read, write=write, **setting), show=False)
 
     # Edits, and rules that cells give to the phone.
 
@@ -295,6 +316,36 @@ class Patter:
             )
         )
 
+    def _speaker(self, agent: Agent, callbacks: Callbacks, pinned: bool) -> tuple[Agent, Revision | None]:
+        """Which agent will answer, checked; and its revision, where the line has one that is newer than what was given."""
+        given = self._agents.known(agent)
+        newer = None if given is None or pinned else self._agents.newer(given)
+        speaks = agent if newer is None else newer.agent
+        check_mode(speaks, callbacks)
+        return speaks, newer
+
+    def _make(
+        self, agent: Agent, newer: Revision | None, callbacks: Callbacks, loop: asyncio.AbstractEventLoop
+    ) -> tuple[Call, Setting]:
+        """A call that has not begun, and what it is held with."""
+        given = self._agents.known(agent)
+        if newer is not None and given is not None:
+            tell_newer(newer, given)
+        revision = newer or given or self._agents.stage(agent)
+        call_id = f"test_{uuid.uuid4().hex[:12]}"
+        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id), UserCode(loop)
+        notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
+        call = Call(call_id, self._log, self._shelf, live, notices)
+        return call, Setting(user_code=user_code, callbacks=callbacks, notices=notices)
+
+    def _hold(self, call: Call, work: SimulatedTest | ConsoleTest, show: bool | None) -> Call:
+        """Let the call begin."""
+        shown = self._show if show is None else show
+        self._calls.append(call)
+        self._log.begin(work.facts(call.id))
+        call.hold(work.hold, CardHandle(call.view()) if shown and in_notebook() else None)
+        return call
+
     def _callbacks(self, on_message: Callback | RemoteMessage | str | None, *others: Callback | None) -> Callbacks:
         """The callbacks of a call that begins now."""
         names = ("on_call_start", "on_call_end", "on_transcript", "on_metrics")
@@ -307,76 +358,3 @@ class Patter:
 
     def __repr__(self) -> str:
         return f"<Patter, {len(self._calls)} calls, store {self._store.name if self._store else 'off'}>"
-
-
-def _running_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        remedy = "in a notebook it has one; elsewhere put it into a coroutine and use asyncio.run(main())"
-        raise ConfigError(f"test() needs a running event loop: {remedy}.") from None
-
-
-def _tell_newer(newer: Revision, given: Revision) -> None:
-    told = f"{given.agent.name!r}: revision {newer.number} is newer than the one given ({given.number}) and is used"
-    print(f"{told}; pinned=True keeps yours.")  # noqa: T201 (a line under the cell, where the one who gave it looks)
-
-
-def _with_model(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with a model in the place of a bare function."""
-    llm = settings.get("llm")
-    if llm is None or isinstance(llm, type | LLM) or not callable(llm):
-        return settings
-    from patter_nb.providers.custom import CustomLLM
-
-    return {**settings, "llm": CustomLLM(llm)}
-
-
-def _check_mode(agent: Agent, callbacks: Callbacks) -> None:
-    """What answers in this call, and that it is one thing."""
-    if agent.provider != "pipeline":
-        engine = type(agent.engine).__name__
-        raise ConfigError(f"engine is {engine}; calls with speech-to-speech engines are not there yet: give stt=, llm= and tts=.")
-    if agent.llm is not None and callbacks.on_message is not None:
-        raise ConfigError("on_message is given, and the agent has llm=: leave one of them out, since only one can answer.")
-    if agent.llm is None and callbacks.on_message is None:
-        raise ConfigError("llm is missing: DemoBrain() answers from the prompt without a key; or give on_message= to test().")
-
-
-def _check_settings(settings: Mapping[str, object]) -> None:
-    known = AgentSettings.__annotations__
-    if unknown := [name for name in settings if name not in known]:
-        raise ConfigTypeError(f"agent() does not know {', '.join(unknown)}; it takes system_prompt, {', '.join(known)}.")
-    if settings.get("engine") is not None or settings.get("provider") not in (None, "pipeline"):
-        return
-    for name, remedy in NEEDED.items():
-        if settings.get(name) is None:
-            raise ConfigError(f"{name} is missing: {remedy}, or give any object that follows patter_nb.providers.base.")
-
-
-def _check_numbers(noise_db: object, seed: object) -> None:
-    if noise_db is not None and (isinstance(noise_db, bool) or not isinstance(noise_db, int | float)):
-        raise ConfigTypeError(f"noise_db is {noise_db!r}; it must be a number of dB below the caller's voice, or None.")
-    if noise_db is not None and not -20 <= noise_db <= 80:
-        raise ConfigError(f"noise_db is {noise_db!r}; it must lie from -20 to 80 dB.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigTypeError(f"seed is {seed!r}; it must be a whole number, 0 or more.")
-
-
-def _check_speed(speed: str, agent: Agent) -> None:
-    if speed not in ("real", "max"):
-        raise ConfigError(f'speed is {speed!r}; it must be "real" or "max".')
-    if speed == "max":
-        for name, provider in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
-            if provider is not None and not provider.virtual_time:
-                raise ConfigError(
-                    f'{name} is {type(provider).__name__}, which works in real time only: use speed="real", or a scripted {name}.'
-                )
-
-
-def _refuse(given: dict[str, object]) -> None:
-    if cloud := [name for name in given if name in CLOUD]:
-        what = f"{cloud[0]}= belongs to a hosted mode, which does not exist"
-        raise NotImplementedError(f"{what}: everything runs on this machine, leave it out.")
-    if given:
-        raise TypeError(f"Patter() does not know {', '.join(sorted(given))}.")

@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "notebook": ("live", "records", "audio", "errors", "turns"),
     "console": ("",),
     "agents": BELOW_SESSION,
+    "given": (*BELOW_SESSION, "providers", "notebook"),
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),
