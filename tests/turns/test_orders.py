@@ -20,14 +20,17 @@ from patter_nb.turns.events import (
     CallerHungUp,
     DtmfReceived,
     DtmfRequested,
+    FinalReceived,
     HangUpRequested,
     InjectRequested,
     LimitReached,
+    MuteRequested,
     ReplyFailed,
     SayRequested,
     SpeechContinued,
     SpeechStarted,
     SpeechStopped,
+    TranscriptionFailed,
     TransferRequested,
 )
 from patter_nb.turns.messages import Message
@@ -292,3 +295,112 @@ def test_what_was_to_be_said_before_a_hang_up_is_said(talk):
     call.tell(1.0, SayRequested("Wait."), HangUpRequested("served", "Goodbye!"))
     ends(call, 1, 2.0)
     assert [order.text for order in call.replies] == ["Wait.", "Goodbye!"]
+
+
+# Polite hang-ups, and an agent that must be silent.
+
+DONE = HangUpRequested("done", polite=True)
+
+
+def test_a_polite_hang_up_waits_for_the_caller_too(talk):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0))
+    assert call.tell(1.5, DONE) == []
+    call.tell(2.2, SpeechStopped(2.0), FinalReceived("bye"))
+    call.wait(2.4)
+    call.made(2.5, 1, "Goodbye.")
+    assert call.heard(4.6, 1, 2.0)[-1] == EndCall("done")
+
+
+def test_a_polite_hang_up_follows_what_is_being_said(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, DONE) == []
+    assert call.heard(5.0, 1, 2.0)[-1] == EndCall("done")
+
+
+def test_a_caller_who_cuts_in_is_not_hung_up_on(talk):
+    call = speaking(talk())
+    call.tell(4.0, DONE)
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    assert call.events("hang_up_withdrawn") == [{"reason": "done"}]
+    call.tell(5.2, SpeechStopped(5.0), FinalReceived("wait"))
+    call.wait(6.0)
+    assert call.replies[-1].messages[-1].content == "wait"
+    assert call.engine.state == "answering"
+
+
+def test_going_on_before_the_farewell_is_heard_withdraws_it_too(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "bye")
+    call.tell(2.5, DONE)
+    call.tell(2.8, SpeechStarted(2.6), SpeechContinued(2.8))
+    assert call.events("hang_up_withdrawn")
+
+
+def test_a_hang_up_from_outside_is_not_withdrawn(talk):
+    call = speaking(talk())
+    call.tell(4.0, HangUpRequested("enough"))
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    assert call.commands[-1] == EndCall("enough")
+
+
+def test_a_polite_hang_up_that_came_after_the_caller_cut_in_holds(talk):
+    call = speaking(talk())
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    call.tell(4.5, DONE)
+    assert not call.events("hang_up_withdrawn")
+
+
+def test_a_muted_agent_stops_and_begins_nothing(talk):
+    call = speaking(talk())
+    call.tell(4.0, MuteRequested(True), MuteRequested(True))
+    assert (call.events("muted"), call.engine.state) == ([{}], "waiting")
+    call.caller(5.0, 6.0, "hello")
+    call.wait(8.0)
+    assert len(call.replies) == 1
+    assert [(row.caller_text, row.reply) for row in call.rows][-1] == ("hello", 0)
+    assert call.conversation()[-1] == ("user", "hello")
+
+
+def test_an_answer_that_was_not_heard_yet_is_not_given_when_the_agent_is_muted(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.5, MuteRequested(True))
+    call.wait(9.0)
+    assert len(call.replies) == 1
+    assert (call.rows[0].caller_text, call.rows[0].heard_text) == ("when", "")
+
+
+@pytest.mark.parametrize("order", [SayRequested("Hm."), SayRequested("Hm.", interrupt=True), InjectRequested("Know.", reply=True)])
+def test_what_it_is_told_to_say_waits_until_it_may(talk, order):
+    call = talk()
+    call.tell(1.0, MuteRequested(True), order)
+    assert call.wait(3.0) == []
+    call.tell(3.0, MuteRequested(False))
+    assert call.events("unmuted") == [{}]
+    assert len(call.replies) == 1
+
+
+def test_a_muted_agent_hangs_up_and_transfers_without_a_word(talk):
+    call = talk()
+    call.tell(1.0, MuteRequested(True), SayRequested("Hm."), TransferRequested("+1555"))
+    assert call.commands[-1] == TransferCall("+1555")
+    call.tell(1.5, HangUpRequested("done", "Goodbye."))
+    assert (call.commands[-1], call.replies) == (EndCall("done"), [])
+    assert call.events("unsaid") == [{"text": "Hm."}]
+
+
+def test_a_recogniser_that_failed_is_not_spoken_of_by_a_muted_agent(talk):
+    call = talk()
+    call.tell(1.0, MuteRequested(True), SpeechStarted(1.0))
+    call.tell(1.5, TranscriptionFailed("broke"))
+    call.tell(2.2, SpeechStopped(2.0))
+    call.wait(9.0)
+    assert call.replies == []
+
+
+def test_keys_are_pressed_when_the_agent_is_silent_and_in_their_order(talk):
+    call = speaking(talk())
+    assert call.tell(4.0, DtmfRequested("1", 200), DtmfRequested("2")) == []
+    call.heard(5.0, 1, 2.0)
+    assert [command for command in call.commands if isinstance(command, SendDtmf)] == [SendDtmf("1", 200), SendDtmf("2", 300)]
