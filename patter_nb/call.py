@@ -48,6 +48,8 @@ class Call(Orders):
         self.error: str | None = None
         """Why the call failed, in one sentence; None while it runs and when it ended as calls do."""
         self.end_reason = ""
+        self.zero = 0.0
+        """The loop's time (`time.monotonic()` on a real one) of the answer: what instants of the call count from. 0.0 before it."""
         self._log = log
         self._shelf = shelf
         self._session: Session | None = None
@@ -103,7 +105,7 @@ class Call(Orders):
         self.end_reason = self._stop_reason or "cancelled"
         if session is not None:
             self.end_reason, seconds = session.end_reason, session.duration_seconds
-            self._recording = session.recording
+            self._recording, self.zero = session.recording, session.zero
         if self.error is not None:
             self.end_reason = "failed"
             self._log.event(self.id, seconds, "failed", {"error": self.error})
