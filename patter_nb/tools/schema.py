@@ -1,7 +1,8 @@
 """What a function takes, as a JSON schema, and a model's arguments checked against it before the function runs.
 
 Types are pydantic's business: unions, enums, dataclasses, models, literals, dates, nested containers. Descriptions come from
-`Annotated[..., "text"]`, from `Field(description=...)`, or from the docstring (Google's `Args:`, or `:param name:`).
+`Annotated[..., "text"]`, from `Field(description=...)`, or from the docstring (Google's `Args:`, NumPy's `Parameters`, or
+`:param name:`). A parameter without an annotation takes a string, or with a default of its own any JSON value.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from patter_nb.errors import ConfigError
+from patter_nb.tools.docstrings import docstring, inmost, parameter_descriptions
 
 HANDED_IN = ("call_context", "call_control")
 """Parameters that the call fills in; the model does not know of them."""
@@ -28,14 +30,15 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         from pydantic import ConfigDict, create_model
-        from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+        from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
         self.names = self._names(function, name)
-        described = parameter_descriptions(inspect.getdoc(function) or "")
+        described = parameter_descriptions(docstring(function))
         types = _types(function, name)
         fields: dict[str, Any] = {}
         for place, (parameter, given) in enumerate(self.names.items()):
-            fields[f"field_{place}"] = _field(types.get(parameter, Any), parameter, given, described.get(parameter))
+            unknown = str if given is inspect.Parameter.empty else Any
+            fields[f"field_{place}"] = _field(types.get(parameter, unknown), parameter, given, described.get(parameter))
         self._fields = dict(zip(self.names, fields, strict=True))
         try:
             # Numbered fields with aliases: a parameter may have a name that a model's attribute has.
@@ -43,9 +46,9 @@ class Signature:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a default that JSON does not know is left out of the schema
                 self.schema = plain_schema(self._model.model_json_schema(by_alias=True))
-        except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError) as error:
+        except (PydanticUserError, PydanticUndefinedAnnotation, TypeError) as error:
             reason = str(error).splitlines()[0]
-            raise ConfigError(f"A parameter of tool {name!r} has a type that JSON cannot hold: {reason}") from error
+            raise ConfigError(f"A parameter of tool {name!r} has a type that no schema can be made of: {reason}") from error
 
     def check(self, text: str, name: str) -> dict[str, Any]:
         """The arguments in their own types. `ToolArgumentsError` names each that does not fit."""
@@ -54,7 +57,10 @@ class Signature:
         try:
             found = self._model.model_validate_json(text)
         except ValidationError as error:
-            raise ToolArgumentsError(_told(name, error.errors())) from None
+            raise ToolArgumentsError(_told(name, error.errors(), list(self.names))) from None
+        except (TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError) as error:
+            # From a class of the user's that refuses what it was given in its own way.
+            raise ToolArgumentsError(f"The arguments of {name} do not fit: {type(error).__name__}: {error}.") from error
         given = found.model_fields_set
         return {
             parameter: getattr(found, field)
@@ -66,7 +72,13 @@ class Signature:
     def _names(function: Callable[..., Any], name: str) -> dict[str, Any]:
         """The parameters a model fills in, with their defaults."""
         names: dict[str, Any] = {}
-        for parameter in inspect.signature(function).parameters.values():
+        try:
+            taken = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError) as error:  # of something built in
+            raise ConfigError(f"Tool {name!r} does not tell what it takes: give parameters=, or a function around it.") from error
+        for place, parameter in enumerate(taken):
+            if parameter.name == "self" and place == 0:
+                raise ConfigError(f"Tool {name!r} takes self: make it of an object's method, tool(handler=my_object.method).")
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 raise ConfigError(f"Tool {name!r} takes *{parameter.name}, which a model cannot fill in: name its parameters.")
             if parameter.kind is parameter.POSITIONAL_ONLY:
@@ -77,14 +89,15 @@ class Signature:
 
 
 def _types(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    function = getattr(function, "func", function)  # of a functools.partial
+    function = inmost(function)
     call = function if inspect.isroutine(function) else type(function).__call__
     plain = inspect.unwrap(getattr(call, "__func__", call))
     local = inspect.getclosurevars(plain).nonlocals if hasattr(plain, "__code__") else {}
     try:
         return typing.get_type_hints(plain, localns=dict(local), include_extras=True)
     except NameError as error:
-        raise ConfigError(f"An annotation of tool {name!r} cannot be read: {error}. Define that name before the tool.") from error
+        remedy = "define that name outside of any function, before the tool"
+        raise ConfigError(f"An annotation of tool {name!r} cannot be read: {error}; {remedy}.") from error
     except TypeError as error:
         raise ConfigError(f"An annotation of tool {name!r} is no type: {error}.") from error
 
@@ -101,17 +114,22 @@ def _field(kind: Any, parameter: str, default: Any, described: str | None) -> tu
         text = texts[0] if texts else described
         kept = [each for each in more if not isinstance(each, str)]
         kind = Annotated[base, *kept] if kept else base
-    about = None if own else text
+    about: dict[str, Any] = {} if own or text is None else {"description": text}
     if default is inspect.Parameter.empty:
-        return kind, Field(alias=parameter, description=about)
-    return kind, Field(default=default, alias=parameter, description=about)
+        return kind, Field(alias=parameter, **about)
+    return kind, Field(default=default, alias=parameter, **about)
 
 
-def _told(name: str, errors: list[Any]) -> str:
+def _told(name: str, errors: list[Any], known: list[str]) -> str:
     parts = []
     for error in errors[:5]:
         place = ".".join(str(each) for each in error["loc"])
-        parts.append(f"{place}: {error['msg']}" if place else str(error["msg"]))
+        if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+            parts.append(f"there is no argument {place!r}; the arguments are: {', '.join(known) or 'none'}")
+        elif error["type"] == "missing":
+            parts.append(f"{place} is missing")
+        else:
+            parts.append(f"{place}: {error['msg']}" if place else str(error["msg"]))
     return f"The arguments of {name} do not fit: {'; '.join(parts)}."
 
 
@@ -158,37 +176,3 @@ def _recursive(definitions: Mapping[str, Any]) -> set[str]:
         reach = {name: each.union(*(reach.get(other, set()) for other in each)) for name, each in reach.items()}
     loops = {name for name, each in reach.items() if name in each}
     return loops | {other for name in loops for other in reach[name]}
-
-
-# Docstrings.
-
-_AFTER_SUMMARY = re.compile(r"\n\s*\n|\n\s*(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*\n|\n\s*:param ")
-
-
-def summary(doc: str) -> str:
-    """The first paragraph, on one line."""
-    first = _AFTER_SUMMARY.split(doc.strip(), maxsplit=1)[0]
-    return " ".join(first.split())
-
-
-def parameter_descriptions(doc: str) -> dict[str, str]:
-    """What a docstring says of each parameter, in Google's form or as `:param name: text`."""
-    found: dict[str, str] = {}
-    for name, text in re.findall(r"^\s*:param\s+(?:[^:\n]*\s)?(\w+)\s*:\s*(.+(?:\n\s+(?!:).+)*)", doc, re.MULTILINE):
-        found[name] = " ".join(text.split())
-    block = re.search(r"^([ \t]*)(?:Args|Arguments|Parameters):[ \t]*\n((?:\1[ \t]+.*\n?|[ \t]*\n)+)", doc, re.MULTILINE)
-    if block is None:
-        return found
-    last, depth = None, None
-    for line in block.group(2).splitlines():
-        if not line.strip():
-            continue
-        indent = len(line) - len(line.lstrip())
-        depth = indent if depth is None else depth
-        entry = re.match(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)", line.strip())
-        if indent <= depth and entry is not None:
-            last = entry.group(1)
-            found[last] = entry.group(2).strip()
-        elif last is not None:
-            found[last] = f"{found[last]} {line.strip()}".strip()
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,10 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal, overload
 
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning, scrub
 from patter_nb.providers.base import ToolSpec
-from patter_nb.tools.given import check_arguments, checked_parameters, strict
-from patter_nb.tools.schema import HANDED_IN, Signature, ToolArgumentsError, summary
+from patter_nb.tools.docstrings import docstring, inmost, summary
+from patter_nb.tools.given import check_arguments, checked_parameters
+from patter_nb.tools.schema import HANDED_IN, Signature, ToolArgumentsError
+from patter_nb.tools.strict import strict_schema
+from patter_nb.web.address import AddressError, check_form
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What OpenAI and Anthropic take as the name of a tool."""
@@ -49,6 +53,7 @@ class Reassurance:
 class Bound:
     """One execution of a tool, its arguments checked. `call` takes nothing and does it."""
 
+    name: str
     kind: Kind
     call: Callable[[], Any]
     arguments: dict[str, Any]
@@ -80,7 +85,8 @@ class Tool:
     timeout_s: float = 10.0
     """How long the model waits for it, all attempts together: 0.1 to 300 s."""
     idempotent: bool = False
-    """Doing it twice does no harm, so a handler that raises is called up to three times."""
+    """Doing it twice does no harm, so a handler that raises is called up to three times. (A webhook is always asked again when
+    it cannot be reached; its `Idempotency-Key` tells it so.)"""
     allow_private: bool = False
     """Let a webhook lead to this machine or its networks, for development."""
     headers: Mapping[str, str] | None = field(default=None, repr=False)
@@ -94,14 +100,18 @@ class Tool:
             raise ConfigError(f"tool {self.name!r} has {both} of handler and webhook_url; give it exactly one.")
         if self.handler is not None and (not callable(self.handler) or isinstance(self.handler, type)):
             raise ConfigTypeError(f"handler of tool {self.name!r} is {self.handler!r}; it must be a function.")
+        if self.handler is not None and _is(inspect.isgeneratorfunction, self.handler):
+            raise ConfigError(f"handler of tool {self.name!r} is a generator; write it with async def, or return a value.")
         self._check_settings()
         if not isinstance(self.description, str):
             raise ConfigTypeError(f"description of tool {self.name!r} is {self.description!r}; it must be a string.")
         if not self.description and self.handler is not None:
-            object.__setattr__(self, "description", summary(inspect.getdoc(self.handler) or ""))
+            object.__setattr__(self, "description", summary(docstring(self.handler)))
         if self.parameters is not None:
             object.__setattr__(self, "parameters", checked_parameters(self.name, self.parameters))
         self.spec  # noqa: B018 (what is wrong with a signature is told here, and not in a call)
+        if self.handler is not None:  # so that it is documented as the function it was made of
+            self.__dict__.update(__doc__=inspect.getdoc(inmost(self.handler)), __wrapped__=self.handler)
 
     def _check_settings(self) -> None:
         for name in ("strict", "idempotent", "allow_private"):
@@ -118,11 +128,14 @@ class Tool:
             given = repr(self.reassurance)
             raise ConfigTypeError(f"reassurance of tool {self.name!r} is {given}; it must be a text or a Reassurance.")
         if self.webhook_url:
-            if not isinstance(self.webhook_url, str) or not self.webhook_url.startswith(("http://", "https://")):
-                raise ConfigError(f"webhook_url of tool {self.name!r} must begin with https:// or http://.")
-        elif self.allow_private or self.headers:
-            unused = "allow_private" if self.allow_private else "headers"
-            warnings.warn(f"{unused} of tool {self.name!r} is for webhooks and will not be used.", PatterWarning, stacklevel=4)
+            try:
+                check_form(self.webhook_url)
+            except AddressError as error:
+                raise ConfigError(f"webhook_url of tool {self.name!r} cannot be used: {error}") from None
+        for setting in ("idempotent",) if self.webhook_url else ("allow_private", "headers"):
+            if getattr(self, setting):
+                of = "handlers" if self.webhook_url else "webhooks"
+                warnings.warn(f"{setting} of tool {self.name!r} is for {of} and has no effect.", PatterWarning, stacklevel=4)
 
     @property
     def filler(self) -> Reassurance | None:
@@ -137,7 +150,7 @@ class Tool:
             schema = dict(self.parameters)
         else:
             schema = {"type": "object", "properties": {}} if self.signature is None else self.signature.schema
-        return ToolSpec(self.name, self.description, strict(schema) if self.strict else schema)
+        return ToolSpec(self.name, self.description, strict_schema(self.name, schema) if self.strict else schema)
 
     @cached_property
     def signature(self) -> Signature | None:
@@ -161,8 +174,7 @@ class Tool:
         return _convention(self.name, taken, set(self.parameters["properties"]))
 
     def bind(self, text: str, context: Mapping[str, Any], control: object = None) -> Bound:
-        """One execution with the arguments that a model wrote as JSON. `ToolArgumentsError`, for the model, when they do not
-        fit."""
+        """One execution, with arguments that a model wrote as JSON. `ToolArgumentsError` tells the model what does not fit."""
         arguments = read_arguments(self.name, text)
         if self.signature is not None:
             values = self.signature.check(json.dumps(arguments), self.name)
@@ -174,8 +186,7 @@ class Tool:
                 raise ToolArgumentsError(f"{self.name} takes no arguments.")
         if self.handler is None:
             return self._webhook(arguments, context)
-        kind: Kind = "async" if _awaits(self.handler) else "progress" if _generates(self.handler) else "sync"
-        return Bound(kind, self._call(values, context, control), arguments)
+        return Bound(self.name, _kind(self.handler), self._call(values, context, control), arguments)
 
     def _call(self, values: dict[str, Any], context: Mapping[str, Any], control: object) -> Callable[[], Any]:
         assert self.handler is not None
@@ -193,7 +204,7 @@ class Tool:
         async def call() -> Any:
             return await call_webhook(self, bound, context)
 
-        bound = Bound("webhook", call, arguments)
+        bound = Bound(self.name, "webhook", call, arguments)
         return bound
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -210,7 +221,7 @@ class Tool:
         return hash((self.name, self.handler, self.webhook_url))
 
     def __repr__(self) -> str:
-        what = self.webhook_url or getattr(self.handler, "__qualname__", repr(self.handler))
+        what = scrub(self.webhook_url.partition("?")[0]) or getattr(self.handler, "__qualname__", type(self.handler).__name__)
         return f"Tool({self.name!r}, {what})"
 
 
@@ -242,7 +253,7 @@ def read_arguments(name: str, text: str) -> dict[str, Any]:
     if len(text) > MOST_CHARACTERS:
         raise ToolArgumentsError(f"The arguments of {name} have {len(text)} characters, which is too long.")
     try:
-        arguments = json.loads(text or "{}", parse_constant=_no_number)
+        arguments = json.loads(text or "{}", parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:  # the latter from deep nesting
         raise ToolArgumentsError(f"The arguments of {name} are not JSON: {error}.") from None
     if arguments is None:
@@ -252,20 +263,25 @@ def read_arguments(name: str, text: str) -> dict[str, Any]:
     return arguments
 
 
-def _name_of(function: object) -> str:
+def _name_of(function: Callable[..., Any]) -> str:
+    function = inmost(function)
     return str(getattr(function, "__name__", type(function).__name__))
 
 
 def _convention(name: str, taken: Mapping[str, inspect.Parameter], properties: set[str]) -> Convention:
     """Which of the three ways fits a handler whose schema was given."""
-    named = {key for key, each in taken.items() if each.kind is not each.VAR_KEYWORD and key not in HANDED_IN}
+    positional = [each for each in taken.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     anything = any(each.kind is each.VAR_KEYWORD for each in taken.values())
-    needed = {key for key in named if taken[key].default is taken[key].empty and taken[key].kind is not taken[key].VAR_POSITIONAL}
-    if (properties <= named or anything) and needed <= properties:
+    named = {
+        key
+        for key, each in taken.items()
+        if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY) and key not in HANDED_IN
+    }
+    needed = {each.name for each in taken.values() if each.default is each.empty and each.kind is not each.VAR_KEYWORD}
+    if (properties <= named or anything) and needed - set(HANDED_IN) <= properties:
         return "keywords"
-    places = [each for each in taken.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    if len(places) in (1, 2):
-        return "arguments" if len(places) == 1 else "arguments and context"
+    if len(positional) in (1, 2) and not properties & named:
+        return "arguments" if len(positional) == 1 else "arguments and context"
     raise ConfigError(
         f"handler of tool {name!r} takes {', '.join(taken) or 'nothing'}; with the parameters given it must take "
         f"{', '.join(sorted(properties)) or 'nothing'}, or one dictionary of arguments, or that and the call's context."
@@ -279,13 +295,21 @@ def _parameter_names(function: Callable[..., Any]) -> set[str]:
         return set()
 
 
-def _awaits(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+def _kind(handler: Callable[..., Any]) -> Kind:
+    if _is(inspect.isasyncgenfunction, handler):
+        return "progress"
+    return "async" if _is(inspect.iscoroutinefunction, handler) else "sync"
 
 
-def _generates(function: Callable[..., Any]) -> bool:
-    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(getattr(function, "__call__", None))  # noqa: B004
+def _is(asked: Callable[[object], bool], function: Callable[..., Any]) -> bool:
+    """Whether the function, or the `__call__` of an object, is what is asked."""
+    return asked(function) or asked(getattr(inmost(function), "__call__", None))  # noqa: B004
 
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)

@@ -18,8 +18,6 @@ ATTEMPTS = 3
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, JITTER_SECONDS = 0.5, 5.0, 0.06
 """Waits between attempts: doubled each time, with a little chance so that many callers do not come at once."""
 
-RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
-
 
 @dataclass(frozen=True, slots=True)
 class WebhookReply:
@@ -48,7 +46,7 @@ async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> 
             reply = await post_json(target, payload, timeout_seconds=tool.timeout_s, headers=headers)
             if reply.status < 300:
                 return WebhookReply(reply.json(), attempt)
-            if reply.status not in RETRYABLE or last:
+            if last or not (reply.status == 429 or reply.status >= 500):
                 moved = " It must answer itself: redirects are not followed." if reply.status < 400 else ""
                 raise ToolError(f"{tool.name} answered with status {reply.status}.{moved}")
         except AddressError as error:

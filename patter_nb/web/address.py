@@ -70,6 +70,11 @@ class Target:
     address: str
 
 
+def check_form(url: object, *, schemes: Sequence[str] = ("http", "https")) -> None:
+    """Whether `url` could be used at all, without asking where it leads; `AddressError` with one sentence when not."""
+    _parts(url, schemes)
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """All addresses of a host, by the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
