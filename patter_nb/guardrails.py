@@ -68,7 +68,7 @@ class Guardrail:
         """What the check says: a decorated function can still be tried."""
         if not isinstance(text, str):
             raise ConfigTypeError(
-                f"guardrail {self.name!r} was called with {text!r}; it takes a text, and decorates a check only without blocked_terms."
+                f"guardrail {self.name!r} was called with {text!r}; it takes a text, and with blocked_terms it decorates nothing."
             )
         if self.check is None:
             return find((self,), text) is not None
@@ -85,7 +85,9 @@ def guardrail(
 ) -> Any:
     """A `Guardrail`: `guardrail("profanity", blocked_terms=[...])`; or a decorator of its check: `@guardrail`,
     `@guardrail("x")`."""
-    if callable(name) and check is None:
+    if not isinstance(name, str) and callable(name):
+        if check is not None:
+            raise ConfigTypeError(f"guardrail got two checks, {name!r} and {check!r}; give it a name and one check.")
         return Guardrail(getattr(name, "__name__", type(name).__name__), name, blocked_terms, replacement, fail_closed)
     if blocked_terms is None and check is None:
         return lambda function: Guardrail(name, function, None, replacement, fail_closed)
@@ -208,11 +210,11 @@ class TermFilter:
             letters = self._compared(character)
             self._held.append((character, len(letters)))
             self._letters += len(letters)
-            for rest, letter in zip(range(len(letters) - 1, -1, -1), letters, strict=True):
+            for number, letter in enumerate(letters, 1):
                 self._state = self._automaton.step(self._state, letter)
                 found = self._automaton.hits[self._state]
                 if found is not None:
-                    self._release(passed, found[2] + rest)
+                    self._release(passed, found[2] + len(letters) - number)
                     self.hit = found[1]
                     self._forget()
                     return "".join(passed)
