@@ -1,32 +1,21 @@
-"""A demo brain: no language model, but a few rules that quote the prompt."""
+"""A demo brain: no language model, but a few rules that quote the prompt and ask for tools."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec
+from patter_nb.providers.local.brain_arguments import filled
+from patter_nb.providers.local.brain_tools import Call, best_tool, continued, request, text_of, told, transfer, usable
+from patter_nb.providers.local.brain_words import score, stems
 from patter_nb.providers.local.client import PROVIDER
-from patter_nb.turns.messages import Message
+from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Price, Usage
 
-STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "a about alright am an and any are as at be bring by can cool could did do does fine for from get give go got "
-        "great has have hello help hey hi hm hmm hold how i if in is it know let like look make many may maybe me much "
-        "my need no nope not of oh ok okay on one or our out perfect please possible right say so some sure tell than "
-        "thank thanks that the their them then there they this time to uh um until up us wait want was way we well what "
-        "when where which who will with would yeah yep yes you your",
-    )
-)
-SYNONYMS = (
-    {"hour", "open", "clos"}, {"pric", "cost", "fee", "rat", "charg"}, {"park", "car", "garag"}, {"dog", "pet", "cat", "animal"},
-    {"kid", "child", "children"}, {"addres", "locat", "find"}, {"book", "reserv", "reservation"}, {"wifi", "internet"},
-)  # fmt: skip
-"""Stems that mean the same to a caller."""
 _AMOUNT = (
     r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty"
     r"|ninety|hundred)\b"
@@ -65,8 +54,13 @@ class DemoBrain:
     """A demo brain and no language model: it quotes the sentences of the system prompt that share words with the question.
 
     It runs without a key and without a model, and its answers change with the prompt. It makes up nothing but a greeting, thanks,
-    a goodbye and "I don't have that in my notes". It understands no paraphrases, follows no instructions about tone or tasks, and
-    calls no tools: tools that are offered to it are left unused. For conversation, use a language model.
+    a goodbye and "I don't have that in my notes". It understands no paraphrases and follows no instructions about tone or tasks.
+
+    So that tools can be tried, it asks for one by rule, too: when a question shares more words with the tool than with any
+    sentence of the prompt. It takes the arguments from what is named, counted, or shaped like a day, a time or a code, asks for
+    what is missing, and says the result as it is. It asks for `transfer_call` when the caller wants a person and the prompt names
+    a number with a plus, and never for `end_call`. That is no understanding either: it will pick the wrong tool, and take the
+    wrong word for an argument. For conversation, use a language model.
     """
 
     provider = PROVIDER
@@ -79,10 +73,10 @@ class DemoBrain:
         self.price: Price | None = Price()
 
     def __repr__(self) -> str:
-        return "DemoBrain()  # a demo brain, no language model: it quotes the prompt's own sentences"
+        return "DemoBrain()  # a demo brain, no language model: it quotes the prompt and calls tools by rule"
 
     def _repr_html_(self) -> str:
-        return "<b>DemoBrain</b>: a demo brain, no language model. It quotes the prompt's own sentences."
+        return "<b>DemoBrain</b>: a demo brain, no language model. It quotes the prompt's own sentences and calls tools by rule."
 
     def ready(self) -> None:
         """There is nothing to load."""
@@ -94,16 +88,19 @@ class DemoBrain:
 
 
 class DemoBrainStream:
-    """The demo brain in one call; all it remembers stands in the messages."""
+    """The demo brain in one call; all it remembers stands in the messages, but for how many tools it has asked for."""
 
-    async def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],  # noqa: ARG002 (it calls none)
-    ) -> AsyncGenerator[LLMEvent, None]:
-        """The answer, word by word; `tools` are left unused."""
-        for word in re.findall(r"\S+\s*", answer(messages)):
+    def __init__(self) -> None:
+        self._requests = 0
+
+    async def reply(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncGenerator[LLMEvent, None]:
+        """The answer, word by word, and at most one request for a tool after it."""
+        text, call = respond(messages, tools)
+        for word in re.findall(r"\S+\s*", text):
             yield TextDelta(word)
+        if call is not None:
+            self._requests += 1
+            yield ToolRequest(f"demo-{self._requests}", call.name, json.dumps(call.arguments, ensure_ascii=False))
         yield Usage("llm", PROVIDER, DemoBrain.model)
 
 
@@ -126,9 +123,57 @@ def read_notes(prompt: str) -> Notes:
     return Notes(persona, tuple(facts))
 
 
+def respond(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> tuple[str, Call | None]:
+    """What the demo brain says next in this conversation, and the tool it asks for."""
+    if (result := told(messages)) is not None:
+        return result, None
+    spoken = [message for message in messages if message.role != "system"]
+    if not tools or not spoken or spoken[-1].role != "user":
+        return answer(messages), None
+    if (person := transfer(messages, tools)) is not None:
+        return "", person
+    desk = _Desk(_notes(messages).facts, usable(tools))
+    found = continued(messages, desk.tool)
+    facts: tuple[str, ...] = ()
+    if found is None and (spec := desk.tool(spoken[-1].content)) is not None:
+        found = request(spec, filled(spec, spoken[-1].content))
+        facts = desk.beside(spoken[-1].content)
+    if found is None:
+        return answer(messages), None
+    text, call = (found, None) if isinstance(found, str) else ("", found)
+    return " ".join(filter(None, (*facts, text))), call
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Facts and tools, of which a question may mean either."""
+
+    facts: Sequence[str]
+    tools: Sequence[ToolSpec]
+
+    def tool(self, text: str) -> ToolSpec | None:
+        """The tool of the first question in a turn that means one."""
+        return next((spec for part in _questions(text) if (spec := self._meant(part)) is not None), None)
+
+    def beside(self, text: str) -> tuple[str, ...]:
+        """What the prompt says to the other questions of that turn."""
+        facts = (_best_fact(part, "", self.facts, "") for part in _questions(text) if self._meant(part) is None)
+        return tuple(fact for fact in facts if fact is not None)[:1]
+
+    def _meant(self, part: str) -> ToolSpec | None:
+        texts = (*self.facts, *map(text_of, self.tools))
+        shapes = [shape for cue, shape, _ in CUES if re.search(cue, part, re.IGNORECASE)]
+        to_beat = max((score(fact, stems(part), shapes, texts) for fact in self.facts), default=0.0)
+        return best_tool(part, self.tools, texts, to_beat)
+
+
+def _notes(messages: Sequence[Message]) -> Notes:
+    return read_notes("\n".join(message.content for message in messages if message.role == "system"))
+
+
 def answer(messages: Sequence[Message]) -> str:
     """What the demo brain says next in this conversation."""
-    notes = read_notes("\n".join(message.content for message in messages if message.role == "system"))
+    notes = _notes(messages)
     said = [message.content for message in messages if message.role == "assistant"]
     asked = [message.content for message in messages if message.role == "user"]
     if not asked:
@@ -146,19 +191,6 @@ def answer(messages: Sequence[Message]) -> str:
 
 def _not_forever(fact: str, times_said: int) -> str:
     return fact if times_said == 0 else f"As I said: {fact}" if times_said < 3 else NOTHING_MORE
-
-
-def stems(text: str) -> set[str]:
-    """The words of a text that mean something, without their endings."""
-    words = re.findall(r"[a-z0-9]+", re.sub(r"['’](?:s|re|m|ll|ve|d|t)\b|-", "", text.lower()))
-    return {_stem(word) for word in words if word not in STOP_WORDS}
-
-
-def _stem(word: str) -> str:
-    for ending in ("ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
 
 
 def _questions(text: str) -> list[str]:
@@ -180,20 +212,12 @@ def _best_fact(question: str, before: str, facts: Sequence[str], said: str) -> s
 
 
 def _best(candidates: Sequence[str], wanted: set[str], shapes: Sequence[str], facts: Sequence[str], said: str) -> str | None:
-    scored = {fact: _score(fact, wanted, shapes, facts) for fact in candidates}
+    scored = {fact: score(fact, wanted, shapes, facts) for fact in candidates}
     best = max(scored.values(), default=0.0)
     if best <= 0:
         return None
     close = sorted((fact for fact in scored if scored[fact] >= 0.6 * best), key=lambda fact: -scored[fact])
     return next((fact for fact in close if fact not in said), close[0])
-
-
-def _score(fact: str, wanted: set[str], shapes: Sequence[str], facts: Sequence[str]) -> float:
-    """Shared words, rare ones counting more; half a point for each shape that fits. 0 without a shared word."""
-    held = stems(fact)
-    shared = sum(1.0 / sum(stem in stems(other) for other in facts) for stem in wanted & held)
-    shared += sum(0.5 for group in SYNONYMS if wanted & group and held & group and not wanted & held & group)
-    return shared + sum(0.5 for shape in shapes if re.search(shape, fact)) if shared else 0.0
 
 
 def _greeting(notes: Notes) -> str:
