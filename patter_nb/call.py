@@ -13,7 +13,7 @@ from patter_nb.callbacks import Orders
 from patter_nb.errors import ConfigError, PatterError
 from patter_nb.live import Edit, Live
 from patter_nb.notebook.display import CardHandle
-from patter_nb.notebook.view import CallView, pieces_of, speech_of
+from patter_nb.notebook.view import CallView, pieces_of, speech_of, tools_of
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.boundary import guarded
@@ -288,6 +288,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         error=call.error,
         notes=tuple(note for note in (_voice_activity(events), log.problem, shelf.problem_of(call.id)) if note),
         pieces=pieces_of(log.attributions(call.id)),
+        tools=tools_of(log.call_tools(call.id)),
     )
 
 

@@ -18,18 +18,18 @@ CSS_FONTS = 'var(--jp-ui-font-family, system-ui, -apple-system, "Segoe UI", Robo
 STAGES: Mapping[str, str] = {
     "endpointing_ms": "#c98508",
     "stt_final_ms": "#2f86c8",
-    "transcript_hooks_ms": "#4f8f7a",
+    "transcript_hooks_ms": "#6c8454",
     "failed_reply_ms": "#9c54fc",
     "hooks_ms": "#8f9a2e",
     "llm_first_token_ms": "#1aa57a",
     "first_sentence_ms": "#5aa34a",
-    "stages_ms": "#b8860b",
+    "stages_ms": "#d824c0",
     "tts_first_byte_ms": "#cf6fae",
     "send_ms": "#8a7cf0",
     "leading_silence_ms": "#b98396",
     "stall_ms": "#cf2e2e",
 }
-"""By the span's column. The model's two stages are greens, the voice's two are pinks."""
+"""By the span's column. The model's two stages are greens, the voice's two are pinks, the hooks' two are olives."""
 
 _OTHER_STAGE = "#8c8f94"
 """For a span that has no colour of its own."""

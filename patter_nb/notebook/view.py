@@ -46,6 +46,15 @@ class Piece(NamedTuple):
     ended_ms: float
 
 
+class Execution(NamedTuple):
+    """A tool that ran in a turn."""
+
+    name: str
+    ms: float
+    """How long it took; NaN where it has not returned."""
+    failed: bool
+
+
 @dataclass(frozen=True, slots=True)
 class CallView:
     """One call as it stands now."""
@@ -78,6 +87,8 @@ class CallView:
     """What a reader must know to judge the rest: stand-ins, a store that could not be written."""
     pieces: Mapping[int, tuple[Piece, ...]] = field(default_factory=dict)
     """Where in its gap each span of a turn lies, by the turn's number; a turn without is drawn with its spans in a row."""
+    tools: Mapping[int, tuple[Execution, ...]] = field(default_factory=dict)
+    """The tools that ran, by the turn's number; of a turn without, the names are told that its row has."""
 
 
 def turn_rows(view: CallView) -> list[dict[str, Any]]:
@@ -129,6 +140,15 @@ def _pieces(facts: TurnFacts, gap: Attribution) -> tuple[Piece, ...]:
     found += [(piece, "unexplained_ms") for piece in gap.unexplained_pieces]
     zero = facts.instants["speech_ended_at"]
     return tuple(Piece(column, (start - zero) * 1000, (end - zero) * 1000) for (start, end), column in sorted(found))
+
+
+def tools_of(tools: pd.DataFrame) -> dict[int, tuple[Execution, ...]]:
+    """The tools of each turn, from a table of tools as `phone.tools` has it."""
+    found: dict[int, list[Execution]] = {}
+    for row in tools.to_dict("records"):
+        ran = Execution(words(row.get("name")), number(row.get("ms")), failed=bool(words(row.get("error"))))
+        found.setdefault(int(number(row.get("turn"))), []).append(ran)
+    return {turn: tuple(ran) for turn, ran in found.items()}
 
 
 def clock_text(seconds: float) -> str:

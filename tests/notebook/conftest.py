@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from patter_nb.audio.recording import Recording
-from patter_nb.notebook.view import CallView, pieces_of, speech_of
+from patter_nb.notebook.view import CallView, pieces_of, speech_of, tools_of
 from patter_nb.records.facts import CallEnd, CallFacts, CallRecord, EventFacts
 from patter_nb.records.prices import PriceBook
 from patter_nb.records.readings import CallReading
-from patter_nb.records.tables import cost_frame, percentiles, turns_frame
+from patter_nb.records.tables import cost_frame, percentiles, tools_frame, turns_frame
 from patter_nb.turns.facts import TurnFacts
 from patter_nb.turns.usage import Price, Usage
 
@@ -107,6 +107,7 @@ def fake_view(count: int = 6, *, cut: tuple[int, ...] = (2,), changes: Changes |
         "agent": record.facts.agent, "revision": 1, "turns": turns, "cost": cost_frame(reading), "latency": percentiles(turns),
         "speech": speech_of({"kind": event.kind, **event.data} for event in record.events), "end_reason": "caller_hung_up",
         "pieces": pieces_of((turn.facts, turn.attribution) for turn in reading.turns),
+        "tools": tools_of(tools_frame([reading])),
     }  # fmt: skip
     return CallView(**{**usual, **fields})
 

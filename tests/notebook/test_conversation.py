@@ -53,6 +53,48 @@ def test_overlapping_words_tools_and_errors_stand_with_their_turn(make_view: Mak
     assert "caller mhm over the agent" in said
 
 
+RAN = {
+    "with its time": (ToolRun("1", "book", "{}", "done", None, 2.5, 3.71), "book 1 210 ms"),
+    "failed": (ToolRun("1", "book", "{}", None, "no table is free", 2.5, 2.6), "book 100 ms failed"),
+    "not returned": (ToolRun("1", "book", "{}", None, "cancelled", 2.5), "book failed"),
+    "of an earlier version": (ToolRun("1", "book", "{}", "done"), "book"),
+}
+
+
+@pytest.mark.parametrize(("run", "told"), RAN.values(), ids=RAN)
+def test_a_tool_is_told_with_its_time_and_whether_it_failed(make_view: Make, run: ToolRun, told: str) -> None:
+    other = ToolRun("2", "look", "{}", "ok", None, 2.0, 2.02)
+    said = unescape(conversation_html(make_view(2, cut=(), changes={1: {"tools": (other, run)}})))
+    assert f">tools: look 20 ms, {told}</span>" in said
+    assert said.count("tools:") == 1
+
+
+def test_where_the_executions_are_not_known_the_row_names_the_tools(make_view: Make) -> None:
+    view = make_view(1, changes={1: {"tools": (ToolRun("1", "book", "{}", "done", None, 2.5, 3.0),)}}, tools={})
+    assert "tools: book" in plain(conversation_html(view))
+    assert "500 ms" not in plain(conversation_html(view))
+
+
+def test_a_guardrail_is_told_with_the_reply_it_replaced(make_view: Make) -> None:
+    said = plain(conversation_html(make_view(2, cut=(), changes={1: {"guardrails": ("no prices", "no <b>legal</b> advice")}})))
+    assert "Dinner is served from six to ten. guardrail: no prices, no <b>legal</b> advice" in said
+    assert said.count("guardrail") == 1
+
+
+def test_an_edit_is_told_with_when_it_was_asked_for(make_view: Make) -> None:
+    edited = {"revision": 3, "edit_requested_at": 12.34, "edit_effective_turn": 2}
+    said = plain(conversation_html(make_view(3, changes={2: edited, 3: edited})))
+    assert said.count("revision 3 of the agent from here, edited at 12.3 s") == 1
+    assert said.count("edited") == 1
+
+
+@pytest.mark.parametrize("words", ["", "[DTMF: 123]", "still there?"])
+def test_a_turn_that_was_not_answered_while_the_agent_was_mute_has_its_place(make_view: Make, words: str) -> None:
+    silent = {"caller_text": words, "agent_text": "", "heard_text": "", "reply": 0, "revision": None, "instants": {}}
+    said = plain(conversation_html(make_view(3, cut=(), changes={2: silent})))
+    assert f"2 caller {words or '(no words)'} agent (no reply) 3 caller It's" in said
+
+
 def test_a_new_revision_is_told_where_it_took_over(make_view: Make) -> None:
     said = plain(conversation_html(make_view(3, changes={2: {"revision": 2}, 3: {"revision": 2}})))
     assert said.count("of the agent from here") == 1

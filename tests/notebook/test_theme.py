@@ -77,20 +77,34 @@ def distances(deficiency: str | None, pairs: Iterable[tuple[str, str]]) -> dict[
 
 
 ORDER = (
-    "endpointing", "stt_final", "failed_reply", "hooks", "llm_first_token", "first_sentence", "tts_first_byte", "send",
-    "leading_silence",
+    "endpointing", "stt_final", "transcript_hooks", "failed_reply", "hooks", "llm_first_token", "first_sentence", "stages",
+    "tts_first_byte", "send", "leading_silence",
 )  # fmt: skip
-SPOKEN_INSTEAD = [("stt_final", "hooks"), ("endpointing", "failed_reply"), ("failed_reply", "tts_first_byte")]
-"""Neighbours too: most replies do not fail, and the fallback line of one that does needs no model."""
-RELATED = {("llm_first_token", "first_sentence"), ("tts_first_byte", "leading_silence")}
+WITHOUT_THE_RARE = [
+    ("stt_final", "failed_reply"), ("stt_final", "hooks"), ("first_sentence", "tts_first_byte"), ("endpointing", "failed_reply"),
+    ("endpointing", "transcript_hooks"), ("transcript_hooks", "hooks"), ("failed_reply", "tts_first_byte"),
+]  # fmt: skip
+"""Neighbours too: most replies do not fail, most agents have no hooks, and the fallback line of a failed reply needs no model."""
+RELATED = {("llm_first_token", "first_sentence"), ("tts_first_byte", "leading_silence"), ("transcript_hooks", "hooks")}
 """One service's two stages are meant to look alike, yet not the same."""
 
 
 @pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])
 def test_neighbours_on_the_way_of_a_reply_differ_for_every_eye(deficiency: str | None) -> None:
-    neighbours = distances(deficiency, {*itertools.pairwise(ORDER), *SPOKEN_INSTEAD} - RELATED)
+    neighbours = distances(deficiency, {*itertools.pairwise(ORDER), *WITHOUT_THE_RARE} - RELATED)
     assert min(neighbours.values()) >= 20, neighbours
     assert min(distances(deficiency, RELATED).values()) >= 12
+
+
+def test_every_span_has_its_place_on_the_way_of_a_reply() -> None:
+    assert [kind.name for kind in SPANS if kind.name != "stall"] == list(ORDER)
+
+
+@pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])
+@pytest.mark.parametrize("name", ["transcript_hooks", "stages"])
+def test_a_stage_that_few_turns_have_is_told_from_all_others(deficiency: str | None, name: str) -> None:
+    others = distances(deficiency, [(name, other) for other in (*ORDER, "stall") if other != name])
+    assert min(others.values()) >= 10, others
 
 
 @pytest.mark.parametrize("deficiency", [None, *DEFICIENCIES])

@@ -5,7 +5,19 @@ import math
 import pandas as pd
 import pytest
 
-from patter_nb.notebook.view import Speech, clock_text, flag, ms_text, number, speech_of, usd_text, whole_text, words
+from patter_nb.notebook.view import (
+    Execution,
+    Speech,
+    clock_text,
+    flag,
+    ms_text,
+    number,
+    speech_of,
+    tools_of,
+    usd_text,
+    whole_text,
+    words,
+)
 
 
 @pytest.mark.parametrize("missing", [None, pd.NA, math.nan, "", "x", object()])
@@ -71,3 +83,18 @@ def test_pieces_lie_where_the_spans_lay_and_fill_the_gap(make_view) -> None:  # 
 
 def test_an_unmeasured_turn_has_no_pieces(make_view) -> None:  # type: ignore[no-untyped-def]
     assert set(make_view(3, changes={2: {"instants": {}}}).pieces) == {1, 3}
+
+
+def test_tools_stand_by_their_turn_in_the_order_in_which_they_were_asked_for() -> None:
+    columns = {
+        "turn": [1, 3, 1],
+        "name": ["look", "book", "pay"],
+        "ms": [20.0, 5.0, math.nan],
+        "error": [pd.NA, "busy", "cancelled"],
+    }
+    found = tools_of(pd.DataFrame({name: pd.array(values) for name, values in columns.items()}))
+    assert found.keys() == {1, 3}
+    assert found[1][0] == Execution("look", 20.0, failed=False)
+    assert (found[1][1].name, math.isnan(found[1][1].ms), found[1][1].failed) == ("pay", True, True)
+    assert found[3] == (Execution("book", 5.0, failed=True),)
+    assert tools_of(pd.DataFrame()) == {}
