@@ -56,6 +56,7 @@ _MEASURES = (
     ("perceived_ms", "perceived", "by the far end's own clock"),
     ("agent_response_ms", "agent_response_ms", "Patter's sum"),
 )
+_RARE = {kind.column for kind in SPANS if kind.rare}
 NOTHING_MEASURED = "No turn of the caller was measured."
 NO_COST = "Nothing is known of the cost."
 _SERVICES = ("stt", "llm", "tts")
@@ -64,11 +65,14 @@ _ALWAYS = (*_SERVICES, "telephony")
 
 
 def latency_lines(view: CallView) -> list[LatencyLine]:
-    """The reply gap, its parts in their order, then the measures to compare it with; what was never measured is left out."""
+    """The reply gap, its parts in their order, then the measures to compare it with.
+
+    What was never measured is left out, and so is what most calls go without and took no time in this one.
+    """
     lines = []
     for column, label, owner in _MEASURES:
         n = number(view.latency.at[column, "n"]) if column in view.latency.index else 0.0
-        if n > 0:
+        if n > 0 and not (column in _RARE and number(view.latency.at[column, "p99"]) == 0):
             texts = tuple(ms_text(number(view.latency.at[column, name])) for name in PERCENTILES)
             lines.append(LatencyLine(column, label, owner, texts, int(n)))
     return lines
