@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_AFTER_SUMMARY = re.compile(r"\n\s*\n|\n\s*(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*\n|\n\s*:\w+")
+_AFTER_SUMMARY = re.compile(r"\n\s*\n|(?:^|\n)\s*(?:(?:Args|Arguments|Parameters|Returns|Raises|Yields):?\s*\n|:\w+)")
 _REST = re.compile(r"^[ \t]*:param\s+(?:[^:\n]*\s)?(\w+)\s*:\s*(.+(?:\n[ \t]+(?!:)\S.*)*)", re.MULTILINE)
 _GOOGLE = re.compile(r"^([ \t]*)(?:Args|Arguments|Parameters):[ \t]*\n((?:\1[ \t]+.*\n?|[ \t]*\n)+)", re.MULTILINE)
 _NUMPY = re.compile(r"^([ \t]*)Parameters[ \t]*\n\1-{3,}[ \t]*\n((?:(?!.*\n\1-{3,}).*\n?)+)", re.MULTILINE)
