@@ -135,9 +135,10 @@ def test_each_range_of_pictures_is_taken_out_to_its_ends(bounds: str) -> None:
     assert filter_emoji("".join(map(chr, range(first, last + 1)))) == ""
 
 
-MARKS = ["# ", "> ", "- ", "1. ", "\n", " ", *"* ** _ __ ` ``` ~~ ~~~ [ ](u) ! # <b> </b> <br> < > <!-- --> . ,".split()]
+MARKS = ["# ", "> ", "- ", "1. ", "\n", " ", "*", "**", "_", "__", "`", "```", "~~", "~~~", "[", "](u)", "!", "#", ".", ","]
+TAGS = ["<b>", "</b>", "<br>", "<", ">", "<!--", "-->"]
 WORDS = ["one", "2", "ß", "晚", "http://a.example", "🙂", "☎\ufe0f", "\u200d", "1️⃣"]
-pieces = st.lists(st.sampled_from(MARKS + WORDS), max_size=16).map("".join)
+pieces = st.lists(st.sampled_from(MARKS + TAGS + WORDS), max_size=16).map("".join)
 texts = st.one_of(pieces, st.text(max_size=60), st.text(alphabet=st.characters(exclude_categories=()), max_size=20))
 
 
