@@ -11,7 +11,7 @@ from patter_nb.notebook.lanes import lane_shapes
 from patter_nb.notebook.picture import BOLD, Lines, Picture, Rect, Shape, Text, hatching, shorten, text_width
 from patter_nb.notebook.theme import label_role, stage_role
 from patter_nb.notebook.view import CallView, Piece, Row, caller_rows, flag, ms_text, number, words
-from patter_nb.records.spans import SPANS
+from patter_nb.records.spans import KEYS, SPANS
 
 WIDTH = 880.0
 """Pixels: what a notebook's output area shows without scrolling."""
@@ -149,8 +149,9 @@ def _row(chart: _Chart, row: Row, y: float) -> list[Shape]:
 
 def _no_bar(chart: _Chart, row: Row, y: float) -> list[Shape]:
     """In the place of a bar, why there is none."""
-    error = words(row.get("error"))
-    said = "gap not measured" if words(row.get("heard_text")) else "no reply was heard"
+    error, heard = words(row.get("error")), words(row.get("heard_text"))
+    unmeasured = "no gap: keys were pressed" if words(row.get("caller_text")).startswith(KEYS.strip()) else "gap not measured"
+    said = unmeasured if heard else "no reply was heard"
     told = shorten(f"no reply: {error}", chart.width - chart.left - 8) if error else said
     ground = Rect(chart.left + 4, y + 3, text_width(told) + 8, ROW_HEIGHT - 6, "surface")
     return [ground, Text(chart.left + 8, y + ROW_HEIGHT / 2 + 4, told, "muted")]

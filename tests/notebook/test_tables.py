@@ -7,7 +7,7 @@ import pytest
 
 from patter_nb.notebook.tables import NOTHING_MEASURED, cost_lines, latency_lines, text_summary, turn_costs, unknown_costs
 from patter_nb.notebook.view import CallView
-from patter_nb.records.spans import SPANS
+from patter_nb.records.spans import SPANS, SpanKind
 from patter_nb.turns.usage import Usage
 
 Make = Callable[..., CallView]
@@ -16,8 +16,16 @@ UNKNOWN = {1: {"usage": (Usage("tts", "nobody", "knows", characters=20),)}}
 
 def test_the_gap_comes_first_then_its_parts_in_their_order(make_view: Make) -> None:
     columns = [line.column for line in latency_lines(make_view(4))]
-    parts = [kind.column for kind in SPANS]
+    parts = [kind.column for kind in SPANS if not kind.rare]
     assert columns == ["gap_ms", *parts, "unexplained_ms", "agent_response_ms"]
+
+
+@pytest.mark.parametrize("rare", [kind for kind in SPANS if kind.rare], ids=lambda kind: kind.name)
+def test_a_stage_that_few_turns_have_is_told_as_soon_as_one_has_it(make_view: Make, rare: SpanKind) -> None:
+    turn = {"speech_ended_at": 2.0, rare.start: 2.4, rare.end: 2.5, "audible_at": 3.0}
+    lines = {line.column: line for line in latency_lines(make_view(4, changes={1: {"instants": turn}}))}
+    assert (lines[rare.column].n, lines[rare.column].percentiles[-1]) == (4, "97")
+    assert rare.column not in {line.column for line in latency_lines(make_view(4))}
 
 
 def test_percentiles_are_the_views_own(make_view: Make) -> None:

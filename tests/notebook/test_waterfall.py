@@ -72,6 +72,13 @@ CASES = {
     "forty, nothing measured": {"count": 40, "changes": dict.fromkeys(range(1, 41), BROKEN)},
     "long words": {"count": 2, "changes": {1: {"caller_text": "really " * 60}, 2: {"caller_text": "晚饭" * 60}}},
     "no pieces known": {"count": 4, "pieces": {}},
+    "keys, and a turn while the agent was mute": {
+        "count": 3,
+        "changes": {
+            1: {"instants": {}, "caller_text": "[DTMF: 42#]"},
+            2: {**BROKEN, "error": None, "agent_text": "", "reply": 0},
+        },
+    },
 }
 
 
@@ -144,6 +151,8 @@ def test_the_reading_tells_medians_n_and_only_colours_that_are_there(make_view: 
         (BROKEN, "no reply: LocalTTS failed"),
         ({"instants": {}, "heard_text": ""}, "no reply was heard"),
         ({"instants": {}}, "gap not measured"),
+        ({"instants": {}, "caller_text": "[DTMF: 42#]"}, "no gap: keys were pressed"),
+        ({"instants": {}, "caller_text": "[DTMF: 42#]", "heard_text": ""}, "no reply was heard"),
     ],
 )
 def test_a_turn_without_a_gap_says_why(make_view: Make, change: dict, why: str) -> None:  # type: ignore[type-arg]
