@@ -324,7 +324,7 @@ REVISION_COLUMNS: tuple[Column[RevisionReading], ...] = (
     Column("parent", _revision("parent"), "Int64", "The revision it was made from.", missing="for the first one"),
     Column(
         "changed", lambda revision: _names(revision.changed), "string", "The fields that differ from the parent's.",
-        missing="for the first one",
+        missing="for the first one; when none does",
     ),
     Column("scope", _revision("scope"), "string", "For whom it was made: next call, all calls, or this call."),
     Column("note", _revision("note"), "string", "What you wrote beside it."),
@@ -364,7 +364,7 @@ TOOL_COLUMNS: tuple[Column[ToolReading], ...] = (
     ),
     Column(
         "ms", lambda tool: tool.ms, "float64", "From then to its return.", unit="ms",
-        missing="when it did not return before the call was over",
+        missing="when it did not return before the call was over; in rows of an earlier version",
     ),
     Column("attempts", _run("attempts"), "Int64", "How often it was tried.", owner="idempotent"),
     Column("progress", lambda tool: tool.progress, "Int64", "How often it reported on its way."),

@@ -41,6 +41,17 @@ def test_the_endpoint_signal_is_the_earlier_of_the_two(
     assert found.endpoint_ms == pytest.approx(endpoint)
 
 
+def test_hooks_after_the_recogniser_count_for_the_endpoint_and_not_for_the_recogniser(
+    worked: dict[str, float], turn: Turn
+) -> None:
+    later = {name: at + 0.1 if at > worked["stt_final_at"] else at for name, at in worked.items()}
+    stages = {"transcript_hooks_started_at": 2.15, "transcript_hooks_ended_at": 2.25}
+    before, after = latency(turn(1, worked)), latency(turn(1, {**later, **stages}))
+    assert after.stt_ms == before.stt_ms == pytest.approx(150)
+    assert after.endpoint_ms == pytest.approx((before.endpoint_ms or 0) + 100) == pytest.approx(330)
+    assert after.tts_ms == pytest.approx(before.tts_ms)
+
+
 def test_what_lies_before_its_start_counts_as_nothing(worked: dict[str, float], turn: Turn) -> None:
     assert latency(turn(1, {**worked, "llm_first_token_at": 2.0})).llm_ttft_ms == 0
 

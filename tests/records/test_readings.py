@@ -10,7 +10,7 @@ import pytest
 
 from patter_nb.records.facts import CallEnd, CallFacts, CallRecord, EventFacts
 from patter_nb.records.prices import PriceBook
-from patter_nb.records.readings import LOOP_STALL, PERCEIVED, CallReading
+from patter_nb.records.readings import GUARDRAIL, LOOP_STALL, PERCEIVED, CallReading
 from patter_nb.turns.facts import TurnFacts
 
 Turn = Callable[..., TurnFacts]
@@ -55,6 +55,28 @@ def test_the_far_ends_figure_stands_beside_ours(
     events: tuple[EventFacts, ...], ms: float, full: dict[str, float], turn: Turn, read: Read
 ) -> None:
     assert read(turn(1, full), events=events).turns[0].perceived_ms == pytest.approx(ms, nan_ok=True)
+
+
+def hit(turn: int | None, added_ms: float | None, **more: object) -> EventFacts:
+    return EventFacts(3.0, GUARDRAIL, {"turn": turn, "reply": 1, "name": "no prices", "added_ms": added_ms, **more})
+
+
+@pytest.mark.parametrize(
+    ("events", "ms"),
+    [
+        ((), math.nan),
+        ((hit(1, 12.5),), 12.5),
+        ((hit(1, 12.5), hit(2, 99.0), hit(1, 7.5)), 20.0),
+        ((hit(2, 99.0),), math.nan),
+        ((hit(1, 0.0),), 0.0),
+        ((hit(1, None),), 0.0),
+        ((EventFacts(3.0, GUARDRAIL, {"added_ms": 4.0}, turn=1),), 4.0),
+    ],
+)
+def test_what_guardrails_held_back_is_summed_over_a_turns_hits(
+    events: tuple[EventFacts, ...], ms: float, turn: Turn, read: Read
+) -> None:
+    assert read(turn(1), turn(2), events=events).turns[0].guardrail_ms == pytest.approx(ms, nan_ok=True)
 
 
 def test_a_turn_begins_with_its_first_instant_in_wall_time(full: dict[str, float], turn: Turn, read: Read) -> None:

@@ -54,6 +54,13 @@ def test_each_turn_counts_for_the_revision_that_answered_it(call: Call, turn: Tu
     assert math.isnan(of(3, found).gap_p50_ms)
 
 
+def test_calls_and_revisions_are_gone_through_once(call: Call, turn: Turn) -> None:
+    """So that ten thousand calls cost no more per call than ten."""
+    calls = (held(call(f"c{number}"), turn(1, revision=1 + number % 3)) for number in range(9))
+    found = revisions_with_turns((("p", revision(number)) for number in (1, 2, 3)), calls)
+    assert [len(reading.turns) for reading in found] == [3, 3, 3]
+
+
 def test_a_turn_that_nobody_answered_counts_for_none(call: Call, turn: Turn) -> None:
     found = revisions_with_turns([("p", revision(1))], [held(call(), turn(1, revision=None, reply=0))])
     assert found[0].turns == []

@@ -48,7 +48,10 @@ def columns(table: str) -> set[str]:
         caller_text=st.text(st.characters(min_codepoint=32, exclude_categories=("Cs",))),
         heard_estimated=st.booleans(),
         error=st.none() | st.just("gone"),
-        tools=st.just((ToolRun("t1", "book", "{}", error="busy"),)),
+        tools=st.just((ToolRun("t1", "book", "{}", error="busy"), ToolRun("t2", "pay", "{}", "paid", None, 1.5, 2.25, 3))),
+        guardrails=st.lists(st.sampled_from(["no prices", "no law"])).map(tuple),
+        edit_requested_at=st.none() | st.floats(0, 1e5),
+        edit_effective_turn=st.none() | st.integers(0, 99),
         instants=st.dictionaries(st.sampled_from(sorted(INSTANTS)), st.floats(0, 1e5)),
         usage=st.just((Usage("llm", "acme", "m", input_tokens=3, price_id="p"),)),
     )
@@ -57,6 +60,15 @@ def test_a_turn_comes_back_as_it_was(facts: TurnFacts) -> None:
     row = turn_row("call_1", 4, facts)
     assert set(row) == columns("turns")
     assert turn_facts(json.loads(json.dumps(row, allow_nan=False))) == facts
+
+
+def test_a_row_of_an_earlier_version_reads_as_a_turn_without_what_it_could_not_hold() -> None:
+    lacking = {"guardrails": None, "edit_requested_at": None, "edit_effective_turn": None}
+    old = [{"id": "t1", "name": "book", "arguments": "{}", "result": "done", "error": None}]
+    found = turn_facts({**turn_row("call_1", 0, TurnFacts(1, "caller", 1)), **lacking, "tools": old})
+    assert found == TurnFacts(1, "caller", 1, tools=(ToolRun("t1", "book", "{}", "done"),))
+    revision = revision_row(RevisionFacts("agent", 2, "abc", 1, "", NOW, {}, "all calls"), "phone_1")
+    assert revision_facts({**revision, "scope": None}).scope == "next call"
 
 
 def test_an_instant_that_is_not_a_number_is_stored_as_missing() -> None:

@@ -99,9 +99,7 @@ def test_one_file_that_cannot_be_written_holds_up_no_other_and_the_problem_is_th
         (MemoryError(), "MemoryError"),
     ],
 )
-def test_whatever_keeps_a_file_from_being_written_is_told_and_ends_nothing(
-    error: Exception, reason: str, tmp_path: Path
-) -> None:
+def test_whatever_keeps_a_file_from_being_written_is_told_and_ends_nothing(error: Exception, reason: str, tmp_path: Path) -> None:
     shelf = RecordingShelf(tmp_path)
 
     class NoRoom(Recording):

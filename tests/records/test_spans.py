@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patter_nb.records.spans import SPANS, Attribution, Stall, attribute
+from patter_nb.records.spans import KEYS, SPANS, Attribution, SpanKind, Stall, attribute
 from patter_nb.turns.facts import INSTANTS, TurnFacts
+from patter_nb.turns.keys import _words as keys_as_words
 
 CHAIN = (
     "speech_ended_at", "endpointed_at", "hooks_started_at", "hooks_ended_at", "llm_requested_at", "llm_first_token_at",
@@ -93,13 +94,16 @@ def test_a_missing_instant_makes_its_spans_nan_and_their_time_unexplained(
         ({"without": "speech_ended_at"}, "speech_ended_at was not recorded"),
         ({"without": "audible_at"}, "audible_at was not recorded"),
         ({"audible_at": 1.0}, "audible_at lies before speech_ended_at"),
+        ({"without": "speech_ended_at", "caller_text": "[DTMF: 42#]"}, "no speech: the caller pressed keys"),
+        ({"without": "speech_ended_at", "caller_text": "my DTMF: 4"}, "speech_ended_at was not recorded"),
+        ({"kind": "said", "caller_text": "[DTMF: 1]"}, "a turn of kind 'said' answers no caller speech"),
     ],
 )
 def test_without_a_gap_nothing_is_a_number_and_the_reason_is_told(
     change: dict[str, object], reason: str, full: dict[str, float], turn: Callable[..., TurnFacts]
 ) -> None:
     instants = {name: change.get(name, at) for name, at in full.items() if name != change.get("without")}
-    found = attribute(turn(1, instants, kind=change.get("kind", "caller")))
+    found = attribute(turn(1, instants, kind=change.get("kind", "caller"), caller_text=change.get("caller_text", "")))
     assert found.reason == reason
     assert all(math.isnan(ms) for ms in (found.gap_ms, found.unexplained_ms, *(part.ms for part in found.parts)))
     assert {part.reason for part in found.parts} == {reason}
@@ -167,3 +171,52 @@ def test_the_wait_for_a_reply_that_failed_is_explained(full: dict[str, float], t
     found = attribute(turn(1, {**spoken, **failed}))
     assert found.part("failed_reply").ms == pytest.approx((failed["failed_reply_ended_at"] - full["hooks_started_at"]) * 1000)
     assert found.unexplained_ms == pytest.approx(3, abs=1.5)
+
+
+def test_keys_that_end_a_spoken_turn_leave_it_its_gap(full: dict[str, float], turn: Callable[..., TurnFacts]) -> None:
+    assert attribute(turn(1, full, caller_text="my number is [DTMF: 42#]")).gap_ms == pytest.approx(1045)
+    assert attribute(turn(1, full, caller_text="[DTMF: 42#] that is it")).gap_ms == pytest.approx(1045)
+
+
+def test_the_words_of_keys_begin_as_the_turn_engine_writes_them() -> None:
+    assert keys_as_words("1").startswith(KEYS)
+
+
+def with_stages(full: dict[str, float]) -> dict[str, float]:
+    """100 ms of hooks after the recogniser, from the end of the hangover on, and 50 before the voice."""
+    late = {name: at + 0.1 if at > full["endpointed_at"] else at for name, at in full.items()}
+    late = {name: at + 0.05 if at >= late["tts_requested_at"] else at for name, at in late.items()}
+    return {
+        **late, "transcript_hooks_started_at": 2.32, "transcript_hooks_ended_at": 2.42, "stages_started_at": 2.942,
+        "stages_ended_at": 2.992,
+    }  # fmt: skip
+
+
+def test_the_time_of_text_stages_is_theirs_and_no_neighbours(full: dict[str, float], turn: Callable[..., TurnFacts]) -> None:
+    before, after = attribute(turn(1, full)), attribute(turn(1, with_stages(full)))
+    assert after.gap_ms == pytest.approx(1195)
+    assert (after.part("transcript_hooks").ms, after.part("stages").ms) == pytest.approx((100, 50))
+    assert after.unexplained_ms == pytest.approx(before.unexplained_ms)
+    for part in before.parts:
+        if not part.kind.rare:
+            assert after.part(part.kind.name).ms == pytest.approx(part.ms)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SPANS if kind.rare], ids=lambda kind: kind.name)
+def test_a_stage_that_did_not_happen_took_no_time_and_one_half_recorded_is_nan(
+    kind: SpanKind, full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    part = attribute(turn(1, full)).part(kind.name)
+    assert (part.ms, part.reason) == (0, None)
+    for there, absent in ((kind.start, kind.end), (kind.end, kind.start)):
+        found = attribute(turn(1, {**full, there: 2.4}))
+        assert (math.isnan(found.part(kind.name).ms), found.part(kind.name).reason) == (True, f"{absent} was not recorded")
+        assert found.unexplained_ms == pytest.approx(4)
+
+
+def test_hooks_that_run_while_the_silence_is_granted_cost_the_caller_nothing(
+    full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    found = attribute(turn(1, {**full, "transcript_hooks_started_at": 2.25, "transcript_hooks_ended_at": 2.31}))
+    assert (found.part("endpointing").ms, found.part("transcript_hooks").ms) == pytest.approx((320, 0))
+    assert found.gap_ms == pytest.approx(1045)
