@@ -223,7 +223,7 @@ class TermFilter:
 
     def end(self) -> str:
         """What was held back, when the answer is complete: it was only a beginning."""
-        rest = "" if self.hit is not None else "".join(character for character, _ in self._held)
+        rest = "".join(character for character, _ in self._held)
         self._forget()
         return rest
 

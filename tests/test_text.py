@@ -56,6 +56,7 @@ LOOKS_LIKE_MARKDOWN = [
     "2 ** 3 ** 4",
     "snake_case_name",
     "snake__case__name",
+    "snake__case__ of __old__names",
     "a _ b _ c",
     "5 < 6",
     "5 < 6 and 7 > 3",
