@@ -23,7 +23,7 @@ Turn = Callable[..., TurnFacts]
 Read = Callable[..., CallReading]
 
 BOOK = ToolRun("t1", "book", '{"seats": 2}', "booked", None, called_at=2.5, returned_at=2.75, attempts=2)
-CANCELLED = ToolRun("t2", "pay", "{}", None, "cancelled", called_at=3.0)
+CANCELLED = ToolRun("t2", "pay", "{}", None, "cancelled", called_at=3.0, attempts=3)
 
 
 def late(turn: int = 1, identity: str = "t2", at: float = 9.5, **outcome: Any) -> EventFacts:
@@ -72,7 +72,7 @@ def test_what_returns_after_its_row_takes_the_place_of_the_cancelled_outcome(
     reading = read(turn(1, tools=(BOOK, CANCELLED)), events=(late(result=result, error=error),))
     first, second = tool_runs(reading)
     assert (first.run, first.late) == (BOOK, False)
-    assert second.run == ToolRun("t2", "pay", "{}", result, error, 3.0, 9.5, 1)
+    assert second.run == ToolRun("t2", "pay", "{}", result, error, 3.0, 9.5, 3)
     assert (second.late, second.ms) == (True, 6500.0)
     assert reading.turns[0].facts.tools[1] is CANCELLED
 
