@@ -110,7 +110,9 @@ class Tool:
         if self.parameters is not None:
             object.__setattr__(self, "parameters", checked_parameters(self.name, self.parameters))
         self.spec  # noqa: B018 (what is wrong with a signature is told here, and not in a call)
-        if self.handler is not None:  # so that it is documented as the function it was made of
+        if self.handler is not None:
+            self.convention  # noqa: B018 (the same)
+            # So that it is documented as the function it was made of.
             self.__dict__.update(__doc__=inspect.getdoc(inmost(self.handler)), __wrapped__=self.handler)
 
     def _check_settings(self) -> None:

@@ -54,6 +54,10 @@ async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> 
         except WebError as error:
             if not error.retryable or last:
                 raise ToolError(f"{tool.name} failed: {error}") from error
-        wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
-        await asyncio.sleep(wait + random.uniform(0, JITTER_SECONDS))
+        await asyncio.sleep(waiting_seconds(attempt))
     raise AssertionError("the last attempt returns or raises")
+
+
+def waiting_seconds(attempt: int) -> float:
+    """How long to wait after that attempt, the first being 1."""
+    return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)) + random.uniform(0, JITTER_SECONDS)

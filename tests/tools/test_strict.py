@@ -21,6 +21,9 @@ class Guest:
 def book(guests: list[Guest], room: int | None = None, note: str = "none"): ...
 
 
+def take(arguments): ...
+
+
 def objects(schema):
     """Every schema of an object within a schema."""
     if isinstance(schema, dict):
@@ -48,7 +51,7 @@ def test_every_object_is_closed_and_all_of_it_required():
 def test_a_schema_that_was_given_is_closed_as_well_and_stays_as_it_was():
     inner = {"type": "object", "properties": {"b": {"type": "string"}}}
     given = {"type": "object", "properties": {"a": {"type": "array", "items": inner}, "c": {"anyOf": [inner, {"type": "null"}]}}}
-    made = Tool("x", parameters=given, handler=lambda arguments: None, strict=True)
+    made = Tool("x", parameters=given, handler=take, strict=True)
     assert [each["required"] for each in objects(made.spec.parameters)] == [["a", "c"], ["b"], ["b"]]
     assert made.parameters == given
 
