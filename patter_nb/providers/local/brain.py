@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -133,7 +134,7 @@ def respond(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> tuple[str
     if (person := transfer(messages, tools)) is not None:
         return "", person
     desk = _Desk(_notes(messages).facts, usable(tools))
-    found = continued(messages, desk.tool)
+    found = continued(messages, desk.tools, desk.tool)
     facts: tuple[str, ...] = ()
     if found is None and (spec := desk.tool(spoken[-1].content)) is not None:
         found = request(spec, filled(spec, spoken[-1].content))
@@ -211,7 +212,9 @@ def _best_fact(question: str, before: str, facts: Sequence[str], said: str) -> s
     return _best(fitting, stems(before), shapes, facts, said) or _best(fitting, meant, shapes, facts, said)
 
 
-def _best(candidates: Sequence[str], wanted: set[str], shapes: Sequence[str], facts: Sequence[str], said: str) -> str | None:
+def _best(
+    candidates: Sequence[str], wanted: AbstractSet[str], shapes: Sequence[str], facts: Sequence[str], said: str
+) -> str | None:
     scored = {fact: score(fact, wanted, shapes, facts) for fact in candidates}
     best = max(scored.values(), default=0.0)
     if best <= 0:

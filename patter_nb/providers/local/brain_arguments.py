@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from patter_nb.providers.base import ToolSpec
@@ -126,6 +127,6 @@ def _leftover(spec: ToolSpec, text: str) -> str:
     return ""
 
 
-def _is_common(word: str, own: set[str]) -> bool:
+def _is_common(word: str, own: AbstractSet[str]) -> bool:
     bare = re.sub(r"['’](?:s|re|m|ll|ve|d|t)$", "", word)
     return bare in STOP_WORDS or bare in _NO_VALUE or stem(bare) in own

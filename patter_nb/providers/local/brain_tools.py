@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +44,6 @@ _CALLED_OFF = re.compile(
     r"|don['’]?t know",
     re.IGNORECASE,
 )
-_MOST_ANSWERS = 8
-"""How many answers back a request is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +105,16 @@ def text_of(spec: ToolSpec) -> str:
     return words_of(" ".join((spec.name, spec.description, *words)))
 
 
-def _is_meant(spec: ToolSpec, wanted: set[str]) -> bool:
+def _is_meant(spec: ToolSpec, wanted: AbstractSet[str]) -> bool:
     name = stems(words_of(spec.name)) - _USUAL
     likes = any(name & group and wanted & group for group in SYNONYMS)
     return bool(name & wanted) or likes or len(stems(text_of(spec)) & wanted) >= 2
 
 
-def continued(messages: Sequence[Message], choose: Choose) -> Call | str | None:
+def continued(messages: Sequence[Message], tools: Sequence[ToolSpec], choose: Choose) -> Call | str | None:
     """The request that the caller's last turn goes on with: the tool, the next question, or None when there is none."""
-    for exchanges in _chains(messages):
+    questions = {each.question for spec in tools for each in parameters(spec) if each.required}
+    for exchanges in _chains(messages, questions):
         (text, _), *answers = exchanges
         if (spec := choose(text)) is None:
             continue
@@ -132,14 +132,14 @@ def request(spec: ToolSpec, values: Mapping[str, Any]) -> Call | str:
     return Call(spec.name, values) if lacking is None else lacking.question
 
 
-def _chains(messages: Sequence[Message]) -> Iterator[list[tuple[str, str]]]:
-    """Turns that end with the caller's last one, from the shortest on: what the caller said, and what was answered."""
+def _chains(messages: Sequence[Message], questions: AbstractSet[str]) -> Iterator[list[tuple[str, str]]]:
+    """Turns that end with the caller's last one, from the shortest on: what the caller said, and the question that was asked."""
     spoken = [message for message in messages if message.role != "system"]
     if not spoken or spoken[-1].role != "user":
         return
     chain = [(spoken[-1].content, "")]
     for asked, said in zip(spoken[-2::-2], spoken[-3::-2], strict=False):
-        if asked.role != "assistant" or asked.tool_requests or said.role != "user" or len(chain) > _MOST_ANSWERS:
+        if asked.role != "assistant" or said.role != "user" or not any(_asks(asked.content, each) for each in questions):
             return
         chain.insert(0, (said.content, asked.content))
         yield list(chain)
@@ -148,7 +148,7 @@ def _chains(messages: Sequence[Message]) -> Iterator[list[tuple[str, str]]]:
 def _answered(spec: ToolSpec, values: dict[str, Any], asked: str, said: str) -> dict[str, Any] | None:
     """The arguments with an answer among them; None when that was no question of ours, or this no answer."""
     lacking = missing(spec, values)
-    if lacking is None or not asked or not (asked.endswith(lacking.question) or lacking.question.startswith(asked)):
+    if lacking is None or not _asks(asked, lacking.question):
         return None
     value = None if _CALLED_OFF.search(said) and lacking.kind != "boolean" else lacking.answered(said)
     if value is None:
@@ -157,6 +157,11 @@ def _answered(spec: ToolSpec, values: dict[str, Any], asked: str, said: str) -> 
     others = [each for each in parameters(spec) if each.name not in values and each.name != lacking.name]
     others = [each for each in others if not counts or each.kind not in ("integer", "number")]
     return {**told_beside(others, said.replace(str(value), " ")), **values, lacking.name: value}
+
+
+def _asks(heard: str, question: str) -> bool:
+    """Whether a question was heard, or its beginning, before the caller answered."""
+    return bool(heard) and (heard.endswith(question) or question.startswith(heard))
 
 
 def told(messages: Sequence[Message]) -> str | None:

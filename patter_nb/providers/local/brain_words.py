@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 STOP_WORDS = frozenset(
     re.findall(
@@ -22,10 +24,11 @@ SYNONYMS = (
 """Stems that mean the same to a caller."""
 
 
-def stems(text: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def stems(text: str) -> frozenset[str]:
     """The words of a text that mean something, without their endings."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"['’](?:s|re|m|ll|ve|d|t)\b|-", "", text.lower()))
-    return {stem(word) for word in words if word not in STOP_WORDS}
+    return frozenset(stem(word) for word in words if word not in STOP_WORDS)
 
 
 def stem(word: str) -> str:
@@ -36,7 +39,7 @@ def stem(word: str) -> str:
     return word
 
 
-def score(text: str, wanted: set[str], shapes: Sequence[str], texts: Sequence[str]) -> float:
+def score(text: str, wanted: AbstractSet[str], shapes: Sequence[str], texts: Sequence[str]) -> float:
     """Shared words, those rare among `texts` counting more; half a point for each shape that fits. 0 without a shared word."""
     held = stems(text)
     shared = sum(1.0 / sum(each in stems(other) for other in texts) for each in wanted & held)

@@ -32,6 +32,7 @@ ROOM = tool(
 CANCEL = tool("cancel_booking", "Cancel a booking.", name=STRING)
 MESSAGE = tool("leave_message", "Leave a message for somebody.", subject=STRING, text=STRING)
 FIXED = tool("order", "Order.", item={"const": "pizza"}, count={"type": "integer", "minimum": 1, "maximum": 9})
+GUESTS = tool("count_guests", "Count.", adults=WHOLE, children=WHOLE)
 NONE = tool("hours", "The hours of the spa.")
 
 REQUESTS = [
@@ -52,6 +53,10 @@ REQUESTS = [
     (ROOM, "Is a double room available for three nights with breakfast?", {"kind": "double", "breakfast": True, "nights": 3}),
     (ROOM, "A single, no breakfast, two adults, 5 nights", {"kind": "single", "breakfast": False, "nights": 5, "adults": 2}),
     (ROOM, "Are 7 single rooms there?", {"kind": "single"}),
+    (ROOM, "A single, but I don't want any breakfast", {"kind": "single", "breakfast": False}),
+    (GUESTS, "2 and 3", {"adults": 2, "children": 3}),
+    (GUESTS, "three children, 2 adults", {"adults": 2, "children": 3}),
+    (GUESTS, "only 2", {"adults": 2}),
     (CANCEL, "Cancel the booking for Sarah Connor please", {"name": "Sarah Connor"}),
     (CANCEL, "My name is John Smith, cancel my booking", {"name": "John Smith"}),
     (CANCEL, "Cancel my booking", {}),

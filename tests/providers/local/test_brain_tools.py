@@ -221,6 +221,24 @@ def test_dialogues(prompt: str, lines: list[tuple[str, str | Asked]]) -> None:
     assert talk(prompt, *(said for said, _ in lines)) == [expected for _, expected in lines]
 
 
+GUESTS = tool("invite_guests", "Invite guests.", adults=WHOLE, children=WHOLE)
+UNFILLABLE = tool("invite_guests", "Invite guests.", plan={"type": "object"})
+
+
+def test_the_number_of_an_answer_is_taken_once() -> None:
+    came = talk("You are Mia.", "Invite guests", "Two", "Three", tools=(GUESTS,))
+    assert came == ["How many adults?", "How many children?", call("invite_guests", adults=2, children=3)]
+
+
+def test_a_tool_that_no_rule_can_fill_is_not_asked_for() -> None:
+    assert talk("You are Mia.", "Invite guests", tools=(UNFILLABLE,)) == [NOT_KNOWN]
+
+
+@pytest.mark.parametrize(("line", "expected"), [("The order?", "Orders take a week."), ("My order?", call("orders"))])
+def test_what_belongs_to_the_caller_is_rather_a_tools_business_than_the_notes(line: str, expected: str | Asked) -> None:
+    assert talk("Orders take a week.", line, tools=(tool("orders", "Orders."),)) == [expected]
+
+
 MISUNDERSTOOD: list[tuple[str, str, str | Asked]] = [
     (HOTEL, "I want to order two small pizzas with ham", call("order_pizza", size="small", toppings=["ham"], count=2)),
     (HOTEL, "Will it rain in Paris?", call("get_weather", city="Paris")),
