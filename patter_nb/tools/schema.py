@@ -154,7 +154,7 @@ def _plain(node: Any, definitions: Mapping[str, Any], recursive: set[str]) -> An
     if not isinstance(node, dict):
         return node
     name = str(node.get("$ref", "")).rpartition("/")[2]
-    if name and name not in recursive:
+    if name in definitions and name not in recursive:
         beside = {key: value for key, value in node.items() if key != "$ref"}
         return _plain({**definitions[name], **beside}, definitions, recursive)
     kept = {key: value for key, value in node.items() if not (key == "title" and isinstance(value, str))}

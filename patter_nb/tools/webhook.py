@@ -60,4 +60,5 @@ async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> 
 
 def waiting_seconds(attempt: int) -> float:
     """How long to wait after that attempt, the first being 1."""
-    return min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)) + random.uniform(0, JITTER_SECONDS)
+    doubled: float = FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
+    return min(LONGEST_WAIT_SECONDS, doubled) + random.uniform(0, JITTER_SECONDS)
