@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import asynccontextmanager
 
 import pytest
@@ -160,7 +161,7 @@ def test_all_are_asked_when_every_one_has_failed_lately(virtual):
     assert who(second)[0] == "one"
 
 
-def test_what_could_not_be_opened_is_opened_anew_when_its_time_has_come(virtual):
+def test_what_could_not_be_opened_is_opened_anew_when_its_time_has_come(virtual, caplog):
     first = Unopened(["", "One."], provider="one")
     first.times = 2  # as the call begins, and as the first reply wants it
     llm = FallbackLLM([first, model("two")])
@@ -168,6 +169,8 @@ def test_what_could_not_be_opened_is_opened_anew_when_its_time_has_come(virtual)
     assert [who(answers[0])[0], who(answers[1])[0]] == ["two", "two"]
     assert answers[2][-1].provider == "one"
     assert first.openings == 3
+    gc.collect()
+    assert caplog.messages == []  # such as that an error was never looked at
 
 
 def test_nobody_waits_for_the_opening_of_a_model_that_is_not_asked(virtual):

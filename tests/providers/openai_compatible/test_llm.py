@@ -264,9 +264,9 @@ def test_an_answer_that_a_filter_took_is_an_error_and_no_silence():
 STATUSES = {
     "a key that is wrong": (
         401,
-        {"error": {"message": "Incorrect API key: secret-0"}},
+        {"error": {"message": "You gave secret-0 here"}},
         False,
-        'refused the API key (status 401), saying "Incorrect API key: •••": give the right one as the setting api_key.',
+        'refused the API key (status 401), saying "You gave ••• here": give the right one as the setting api_key.',
     ),
     "a model that is not there": (
         404,
