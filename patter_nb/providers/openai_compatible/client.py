@@ -6,9 +6,11 @@ A client for each call would block the loop for tens of milliseconds (it reads t
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -33,17 +35,30 @@ class _Shared:
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, _Shared] = WeakKeyDictionary()
 
 
+@cache
+def load() -> None:
+    """Import what the first request would, and read the certificates, once per process: it would hold up a call for 0.1 s."""
+    import anyio
+    import httpx
+
+    httpx.AsyncClient(verify=tls())
+    # The part of anyio that waits on asyncio is imported when a loop first needs it; the caller's thread may have one already.
+    first = threading.Thread(target=anyio.run, args=(anyio.sleep, 0), name="load anyio")
+    first.start()
+    first.join()
+
+
 @asynccontextmanager
 async def http_client() -> AsyncIterator[httpx.AsyncClient]:
     """The running loop's client. The last to leave closes it, and with it every connection."""
-    trusted = await asyncio.to_thread(tls)
+    await asyncio.to_thread(load)
     loop = asyncio.get_running_loop()
     if loop not in _shared:
         import httpx
 
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
         direct = {f"all://{host}": None for host in LOOPBACK}
-        _shared[loop] = _Shared(httpx.AsyncClient(verify=trusted, limits=limits, mounts=direct))
+        _shared[loop] = _Shared(httpx.AsyncClient(verify=tls(), limits=limits, mounts=direct))
     mine = _shared[loop]
     mine.users += 1
     try:

@@ -12,14 +12,13 @@ from patter_nb.errors import HIDDEN, ConfigError
 from patter_nb.providers.base import CallContext, LLMEvent, ToolSpec
 from patter_nb.providers.openai_compatible import settings
 from patter_nb.providers.openai_compatible.answer import Answer
-from patter_nb.providers.openai_compatible.client import http_client
+from patter_nb.providers.openai_compatible.client import http_client, load
 from patter_nb.providers.openai_compatible.connection import Connection
 from patter_nb.providers.openai_compatible.failures import Failures
 from patter_nb.providers.openai_compatible.request import body
 from patter_nb.providers.openai_compatible.servers import server
 from patter_nb.turns.messages import Message
 from patter_nb.turns.usage import Price, Usage
-from patter_nb.web.post import tls
 
 
 @dataclass(eq=False, repr=False)
@@ -83,7 +82,7 @@ class OpenAICompatibleLLM:
         """Load what is slow to load. Nothing is asked of the server, which may start later: the first reply shows a wrong key."""
         import httpx
 
-        tls()
+        load()
         try:
             httpx.URL(self._server.url)
         except httpx.InvalidURL as error:
