@@ -1,10 +1,10 @@
 """Edits at random moments of calls that are on: is the first reply ordered after an edit answered by it, and does any mix two?
 
-Each edit puts its number into the system prompt ("code 17"), and the model repeats the number it is told with every sentence, so what
-was generated shows which revision answered. The order of things is taken from outside: an edit is timed by its caller before and after,
-a reply's beginning around `Live.take`. Where the two overlap, which is a matter of microseconds, either may be first; such cases are
-counted apart. An edit is right when the first reply that begins after it has its number, or that of a later edit which came before that
-reply as well.
+Each edit puts its number into the system prompt ("code 17"), and the model repeats the number it is told with every sentence,
+so what was generated shows which revision answered. The order of things is taken from outside: an edit is timed by its caller
+before and after, a reply's beginning around `Live.take`. Where the two overlap, which is a matter of microseconds, either may
+be first; such cases are counted apart. An edit is right when the first reply that begins after it has its number, or that of a
+later edit which came before that reply as well.
 
     python tests/bench/live_edits.py [--edits 200] [--spoken 40] [--seed 5]
 """
@@ -34,7 +34,15 @@ CODE = re.compile(r"code (\d+)")
 PROMPT = "You are a test. Your code {number}. Repeat it."
 GREETING = "Welcome to the test."
 SHOWN = (
-    "edits", "right", "at the same moment", "WRONG", "edits after the last reply", "refused", "replies", "MIXED", "NOT AS THE ROW SAYS",
+    "edits",
+    "right",
+    "at the same moment",
+    "WRONG",
+    "edits after the last reply",
+    "refused",
+    "replies",
+    "MIXED",
+    "NOT AS THE ROW SAYS",
     "OF A REFUSED EDIT",
 )  # fmt: skip
 
@@ -101,8 +109,10 @@ async def slow_look() -> str:
     return "found"
 
 
-def edit_in_thread(call: Call, numbers: range, pause: tuple[float, float], chance: random.Random, watched: Watched) -> Callable[[], None]:
-    """Edit the call at random moments, as a widget's callback may: from another thread. Returned: the function that waits for its end."""
+def edit_in_thread(
+    call: Call, numbers: range, pause: tuple[float, float], chance: random.Random, watched: Watched
+) -> Callable[[], None]:
+    """Edit the call at random moments, from another thread as a widget may. Returned: the function that waits for its end."""
     over = threading.Event()
 
     def editing() -> None:
@@ -181,7 +191,9 @@ async def run(kind: str, edits: int, seed: int) -> None:
         ]
         stt = LocalSTT() if kind == "spoken" else ScriptedSTT([f"line {number}" for number in range(200)])
         tts = LocalTTS(cache=False) if kind == "spoken" else ScriptedTTS(seconds_per_character=0.03)
-        agent = phone.agent(PROMPT.format(number=0), stt=stt, tts=tts, llm=model(watched), first_message=GREETING, tools=[slow_look])
+        agent = phone.agent(
+            PROMPT.format(number=0), stt=stt, tts=tts, llm=model(watched), first_message=GREETING, tools=[slow_look]
+        )
         call = phone.test(agent, lines, speed="max" if kind == "at full speed" else "real")
         watched.watch(call)
         following = asyncio.create_task(follow(call, watched))

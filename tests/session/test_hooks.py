@@ -1,0 +1,182 @@
+"""Hooks in a call: what they are told, in what order they run, and what becomes of what they return."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from patter_nb.audio.formats import AudioFormat
+from patter_nb.callbacks import Callbacks
+from patter_nb.hooks import HookContext, PipelineHooks
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
+
+Hold = Callable[..., Any]
+
+
+def test_the_six_stages_run_in_their_order_and_know_the_call(hold: Hold) -> None:
+    order: list[str] = []
+    contexts: list[HookContext] = []
+
+    def note(name: str, result: int) -> Callable[..., Any]:
+        def hook(*given: Any) -> Any:
+            if name not in order:
+                order.append(name)
+                contexts.append(given[-1])
+            return given[result]
+
+        return hook
+
+    hooks = PipelineHooks(
+        before_send_to_stt=note("before_send_to_stt", 0),
+        after_transcribe=note("after_transcribe", 0),
+        before_llm=note("before_llm", 0),
+        after_llm={"on_sentence": note("on_sentence", 0)}, before_synthesize=note("before_synthesize", 0),
+        after_synthesize=note("after_synthesize", 0),
+    )  # fmt: skip
+    held = hold(["One?"], hooks=hooks, first_message="", caller="+15550000001")
+    assert order == [
+        "before_send_to_stt",
+        "after_transcribe",
+        "before_llm",
+        "on_sentence",
+        "before_synthesize",
+        "after_synthesize",
+    ]
+    assert {(each.call_id, each.caller) for each in contexts} == {("call_1", "+15550000001")}
+    assert [isinstance(each.audio, AudioFormat) for each in contexts] == [True, False, False, False, False, True]
+    assert contexts[2].history == ({"role": "user", "content": "one"},)
+    assert held.turn(1).heard_text == "First answer."
+
+
+def test_what_after_transcribe_takes_out_is_nowhere(hold: Hold) -> None:
+    asked: list[Any] = []
+    told: list[Any] = []
+
+    def answer(messages: Any) -> str:
+        asked.append(messages)
+        return "Fine."
+
+    async def redact(text: str, ctx: HookContext) -> str:
+        await asyncio.sleep(0.05)
+        return text.replace("4711", "[number]")
+
+    stt = ScriptedSTT(["my card is 4711", "and again 4711"], interims=True)
+    callbacks = Callbacks(on_transcript=told.append)
+    held = hold(
+        ["One?", "Two?"], stt=stt, llm=ScriptedLLM(answer), hooks=PipelineHooks(after_transcribe=redact), callbacks=callbacks
+    )
+    assert [turn.caller_text for turn in held.turns[1:]] == ["my card is [number]", "and again [number]"]
+    assert "4711" not in repr((held.turns, asked, told, held.log.event_rows("call_1")))
+    assert held.rows["transcript_hooks_ms"].iloc[1] < 50, "most of it fell into the silence that is granted anyway"
+
+
+def test_a_slow_hook_after_the_recogniser_has_its_span(hold: Hold) -> None:
+    async def slow(text: str, ctx: HookContext) -> str:
+        await asyncio.sleep(0.6)
+        return text
+
+    row = hold(["One?"], hooks=PipelineHooks(after_transcribe=slow)).rows.iloc[1]
+    assert 300 < row["transcript_hooks_ms"] <= 600
+    assert row["unexplained_ms"] == pytest.approx(0, abs=2)
+
+
+def test_words_that_are_vetoed_were_never_said(hold: Hold) -> None:
+    hooks = PipelineHooks(after_transcribe=lambda text, ctx: None if text == "one" else text)
+    held = hold(["One?", "Two?"], hooks=hooks, no_reply_seconds=2.0)
+    assert [turn.caller_text for turn in held.turns if turn.kind == "caller"] == ["two"]
+    assert held.events("no_words")
+
+
+def test_words_keep_their_order_whatever_the_hook_takes(hold: Hold) -> None:
+    async def uneven(text: str, ctx: HookContext) -> str:
+        await asyncio.sleep(0.5 if text == "one" else 0.0)
+        return text
+
+    held = hold(["One?", "Two?"], hooks=PipelineHooks(after_transcribe=uneven))
+    assert [turn.caller_text for turn in held.turns[1:]] == ["one", "two"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_failing_hook_after_the_recogniser(hold: Hold, closed: bool) -> None:
+    def broken(text: str, ctx: HookContext) -> str:
+        raise ValueError("it broke")
+
+    held = hold(["One?", "Two?"], hooks=PipelineHooks(after_transcribe=broken, fail_closed=closed), no_reply_seconds=2.0)
+    heard = [turn.caller_text for turn in held.turns if turn.caller_text]
+    assert heard == ([] if closed else ["one", "two"])
+    assert (
+        held.events("stage_failed")[0]["error"] == "test_a_failing_hook_after_the_recogniser.broken raised ValueError: it broke"
+    )
+    assert held.session.end_reason == "caller hung up"
+
+
+def test_before_llm_changes_the_request_and_runs_once_an_answer(hold: Hold) -> None:
+    asked: list[Any] = []
+    seen: list[Any] = []
+
+    def answer(messages: Any) -> str:
+        asked.append(messages)
+        return "Fine."
+
+    def before(messages: list[dict[str, Any]], ctx: HookContext) -> Any:
+        seen.append(messages)
+        return [*messages, {"role": "system", "content": "Be brief."}]
+
+    hold(["One?", "Two?"], llm=ScriptedLLM(answer), hooks=PipelineHooks(before_llm=before))
+    assert [messages[-1].content for messages in asked] == ["Be brief.", "Be brief."]
+    assert len(seen) == 2
+    assert seen[0][0] == {"role": "system", "content": "You are a test."}
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["text", [1], [{"role": "boss", "content": "x"}], [{"role": "user", "content": 5}], [{"role": "user", "tool_calls": [{}]}]],
+)
+def test_a_request_that_is_none_is_not_sent(hold: Hold, returned: Any) -> None:
+    held = hold(["One?"], hooks=PipelineHooks(before_llm=lambda messages, ctx: returned))
+    assert held.turn(1).heard_text == "First answer."
+    assert "before_llm" in held.turn(1).error
+
+
+def test_audio_hooks_change_and_drop_audio(hold: Hold) -> None:
+    sizes: list[int] = []
+
+    def cut(audio: bytes, sentence: str, ctx: HookContext) -> bytes | None:
+        sizes.append(len(audio))
+        return None if "Second" in sentence else audio
+
+    held = hold(["One?", "Two?"], hooks=PipelineHooks(after_synthesize=cut), no_reply_seconds=2.0)
+    assert sizes
+    assert held.turn(1).heard_text == "First answer."
+    assert held.turn(2).error is None
+    spoken = {event["reply"] for event in held.events("agent_speech")}
+    assert held.turn(2).reply not in spoken
+
+
+@pytest.mark.parametrize(("hook", "hears"), [(lambda audio, ctx: audio, True), (lambda audio, ctx: None, False)])
+def test_what_before_send_to_stt_drops_is_not_paid_for(hold: Hold, hook: Any, hears: bool) -> None:
+    held = hold(["One?"], hooks=PipelineHooks(before_send_to_stt=hook), no_reply_seconds=2.0)
+    seconds = sum(usage.audio_seconds for turn in held.turns for usage in turn.usage if usage.service == "stt")
+    assert (seconds > 0.5) is hears
+
+
+def test_an_audio_hook_may_be_async_and_keeps_the_order(hold: Hold) -> None:
+    async def slow(audio: bytes, ctx: HookContext) -> bytes:
+        await asyncio.sleep(0.03)
+        return audio
+
+    held = hold(["One?", "Two?"], hooks=PipelineHooks(before_send_to_stt=slow))
+    assert [turn.caller_text for turn in held.turns[1:]] == ["one", "two"]
+    assert held.tasks_left == []
+
+
+def test_hooks_run_with_on_message_too(hold: Hold) -> None:
+    hooks = PipelineHooks(
+        after_transcribe=lambda text, ctx: text.upper(), before_llm=lambda messages, ctx: None,
+        after_llm={"on_chunk": lambda chunk: chunk + "!", "on_response": lambda text, ctx: text + " Yes."},
+    )  # fmt: skip
+    held = hold(["One?"], llm=None, hooks=hooks, callbacks=Callbacks(on_message=lambda message: f"You said {message['text']}"))
+    assert held.turn(1).heard_text == "You said ONE! Yes."

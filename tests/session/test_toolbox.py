@@ -1,0 +1,245 @@
+"""The tools of one call."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from patter_nb.callbacks import CallControl
+from patter_nb.callers import Line
+from patter_nb.providers.base import TextDelta
+from patter_nb.providers.scripted import ScriptedLLM
+from patter_nb.session.pipeline import MOST_ROUNDS
+from patter_nb.tools import tool
+from patter_nb.turns.messages import ToolRequest
+
+Hold = Callable[..., Any]
+
+
+def asks(name: str, arguments: str = "{}", *before: str) -> list[Any]:
+    return [*map(TextDelta, before), ToolRequest("t1", name, arguments)]
+
+
+def run_of(held: Any) -> Any:
+    (run,) = held.turn(1).tools
+    return run
+
+
+def test_a_sync_tool_runs_in_a_thread_and_knows_its_call(hold: Hold) -> None:
+    seen: dict[str, Any] = {}
+
+    @tool
+    def who(number: int, call_context: Any, call_control: Any) -> int:
+        seen.update(context=call_context, control=call_control, thread=threading.current_thread())
+        return number + 1
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("who", '{"number": "41"}'), "Done."]), tools=[who], caller="+1555")
+    assert run_of(held).result == "42"
+    assert seen["context"] == {"call_id": "call_1", "caller": "+1555", "callee": ""}
+    assert isinstance(seen["control"], CallControl)
+    assert seen["thread"] is not threading.main_thread()
+
+
+@dataclass
+class Room:
+    number: int
+
+
+@pytest.mark.parametrize(("value", "told"), [("text", "text"), (None, "null"), ([1, 2], "[1, 2]"), (Room(4), '{"number": 4}')])
+def test_what_a_tool_returns_is_told_as_json_unless_it_is_text(hold: Hold, value: Any, told: str) -> None:
+    made = tool(name="give", handler=lambda: value)
+    assert run_of(hold(["One?"], llm=ScriptedLLM([asks("give"), "Done."]), tools=[made])).result == told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ('{"city": 5}', "The arguments of look do not fit: city: Input should be a valid string."),
+        ("{}", "The arguments of look do not fit: city is missing."),
+        ("[]", "The arguments of look must be a JSON object, not list."),
+        ("oops", "The arguments of look are not JSON"),
+    ],
+)
+def test_arguments_that_do_not_fit_reach_the_model_and_not_the_handler(hold: Hold, arguments: str, error: str) -> None:
+    called: list[Any] = []
+
+    @tool
+    def look(city: str) -> str:
+        called.append(city)
+        return city
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("look", arguments), "Done."]), tools=[look])
+    assert run_of(held).error.startswith(error)
+    assert called == []
+    assert held.turn(1).heard_text == "Done."
+
+
+def test_a_handler_that_raises_is_called_once_and_one_that_may_be_repeated_three_times(hold: Hold) -> None:
+    calls: list[str] = []
+
+    def fails() -> str:
+        calls.append("x")
+        raise OSError("no line")
+
+    once = hold(["One?"], llm=ScriptedLLM([asks("fails"), "Done."]), tools=[tool(fails)])
+    assert (run_of(once).error, run_of(once).attempts, len(calls)) == ("fails raised OSError: no line", 1, 1)
+    calls.clear()
+    thrice = hold(["One?"], llm=ScriptedLLM([asks("fails"), "Done."]), tools=[tool(idempotent=True)(fails)])
+    assert (run_of(thrice).attempts, len(calls)) == (3, 3)
+
+
+def test_one_that_succeeds_at_the_second_attempt_is_not_called_again(hold: Hold) -> None:
+    calls: list[str] = []
+
+    @tool(idempotent=True)
+    async def second() -> str:
+        calls.append("x")
+        if len(calls) < 2:
+            raise OSError("no line")
+        return "there"
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("second"), "Done."]), tools=[second])
+    assert (run_of(held).result, run_of(held).attempts) == ("there", 2)
+
+
+def test_the_deadline_ends_the_wait_for_a_thread_that_never_returns(hold: Hold) -> None:
+    leave = threading.Event()
+
+    @tool(timeout_s=0.2)
+    def hangs() -> str:
+        leave.wait(30)
+        return "too late"
+
+    began = time.monotonic()
+    held = hold(["One?"], llm=ScriptedLLM([asks("hangs"), "Done."]), tools=[hangs])
+    leave.set()
+    assert run_of(held).error == "hangs took longer than 0.2 s."
+    assert time.monotonic() - began < 20
+    assert held.turn(1).heard_text == "Done."
+
+
+def test_the_deadline_holds_for_all_reports_together(hold: Hold) -> None:
+    @tool(timeout_s=1)
+    async def reports() -> Any:
+        for number in range(100):
+            yield {"progress": f"{number} %"}
+            await asyncio.sleep(0.3)
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
+    assert run_of(held).error == "reports took longer than 1 s."
+
+
+def test_progress_is_an_event_and_the_result_is_told(hold: Hold) -> None:
+    @tool
+    async def reports() -> Any:
+        yield {"progress": "half"}
+        yield {"result": {"rooms": 2}}
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
+    assert run_of(held).result == '{"rooms": 2}'
+    assert held.events("tool_progress") == [{"id": "t1", "name": "reports", "text": "half"}]
+
+
+def test_a_filler_line_covers_a_slow_tool_after_the_time_it_says(hold: Hold) -> None:
+    from patter_nb.tools import Reassurance
+
+    @tool(reassurance=Reassurance("One moment.", after_ms=400))
+    async def slow() -> str:
+        await asyncio.sleep(1.5)
+        return "found"
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("slow"), "Done."]), tools=[slow])
+    assert held.turn(1).heard_text == "One moment. Done."
+    asked_at = held.turn(1).tools[0].called_at
+    first = min(event["started_at"] for event in held.events("agent_speech") if event["reply"] == held.turn(1).reply)
+    assert first - asked_at == pytest.approx(0.4 + 0.1, abs=0.06)
+
+
+def test_results_of_finished_tools_survive_an_interruption(hold: Hold) -> None:
+    asked: list[Any] = []
+
+    @tool
+    async def quick() -> str:
+        return "table 4"
+
+    def answer(messages: Any) -> Any:
+        asked.append(messages)
+        return (
+            asks("quick", "{}", "Let me look that up for you, it will not take very long. ") if len(asked) == 1 else "Well. " * 20
+        )
+
+    lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.5)]
+    held = hold(lines, llm=ScriptedLLM(answer), tools=[quick])
+    assert held.turn(1).interrupted
+    assert [message.content for message in asked[-1] if message.role == "tool"] == ["table 4"]
+
+
+def test_end_call_lets_the_farewell_be_heard(hold: Hold) -> None:
+    reply = asks("end_call", '{"reason": "the caller was served"}', "Goodbye, and have a very nice evening.")
+    held = hold(["One?"], llm=ScriptedLLM([reply]))
+    assert held.turn(1).heard_text == "Goodbye, and have a very nice evening."
+    assert held.session.end_reason == "ended by the agent: the caller was served"
+    assert held.session.is_hung_up
+
+
+def test_end_call_without_a_word_lets_the_model_say_goodbye_first(hold: Hold) -> None:
+    held = hold(["One?"], llm=ScriptedLLM([asks("end_call"), "Goodbye."]))
+    assert (held.turn(1).heard_text, held.session.end_reason) == ("Goodbye.", "ended by the agent")
+
+
+def test_a_caller_who_interrupts_the_farewell_is_not_hung_up_on(hold: Hold) -> None:
+    farewell = asks("end_call", "{}", "Goodbye, and have a very nice evening wherever you may be tonight.")
+    lines = ["One?", Line("Please wait a moment.", interrupt_after_seconds=1.0)]
+    held = hold(lines, llm=ScriptedLLM([farewell, "Of course."]))
+    assert held.events("hang_up_withdrawn") == [{"reason": "ended by the agent"}]
+    assert held.turn(2).heard_text == "Of course."
+    assert held.session.end_reason == "caller hung up"
+
+
+def test_transfer_call_hands_the_call_over_when_what_is_said_was_heard(hold: Hold) -> None:
+    reply = asks("transfer_call", '{"number": "+1 (555) 765-4321"}', "I connect you now.")
+    held = hold(["One?"], llm=ScriptedLLM([reply, "Goodbye."]))
+    assert held.turn(1).heard_text == "I connect you now. Goodbye."
+    assert held.events("transferred") == [{"number": "+15557654321"}]
+    assert held.session.is_transferred
+    assert (held.session.end_reason, held.session.is_hung_up) == ("transferred", False)
+
+
+def test_a_number_that_is_none_is_the_models_to_correct(hold: Hold) -> None:
+    held = hold(["One?"], llm=ScriptedLLM([asks("transfer_call", '{"number": "the boss"}'), "Sorry."]))
+    assert run_of(held).error.startswith("number must be a number in E.164")
+    assert held.session.end_reason == "caller hung up"
+
+
+def test_a_tool_of_the_users_takes_the_place_of_a_built_in_one(hold: Hold) -> None:
+    seen: list[Any] = []
+    mine = tool(name="transfer_call", description="Transfer the call.", handler=lambda number: seen.append(number) or "done")
+    held = hold(["One?"], llm=ScriptedLLM([asks("transfer_call", '{"number": "5"}'), "Done."]), tools=[mine])
+    assert (seen, run_of(held).result) == (["5"], "done")
+    assert not held.session.is_transferred
+
+
+def test_a_model_that_goes_round_in_circles_is_stopped(hold: Hold) -> None:
+    made = tool(name="again", handler=lambda: "again")
+    held = hold(["One?"], llm=ScriptedLLM([asks("again")] * 50), tools=[made])
+    assert len(held.turn(1).tools) == MOST_ROUNDS
+    assert f"after {MOST_ROUNDS} rounds" in held.turn(1).error
+
+
+def test_a_model_is_offered_what_its_agent_has(hold: Hold) -> None:
+    offered: list[Any] = []
+
+    from patter_nb.providers.custom import CustomLLM
+
+    async def generate(messages: Any, tools: Any) -> Any:
+        offered.append([each["function"]["name"] for each in tools])
+        yield "Fine."
+
+    hold(["One?"], llm=CustomLLM(generate, virtual_time=True), tools=[tool(name="mine", handler=lambda: 1)])
+    assert offered == [["transfer_call", "end_call", "mine"]]

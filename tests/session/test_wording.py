@@ -1,0 +1,211 @@
+"""The text of a reply on its way from the model to the voice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from patter_nb.guardrails import Guardrail, guardrail
+from patter_nb.hooks import PipelineHooks
+from patter_nb.providers.base import TextDelta
+from patter_nb.providers.scripted import ScriptedLLM
+from patter_nb.text import filter_for_tts
+
+Hold = Callable[..., Any]
+SORRY = "I'm sorry, I can't respond to that."
+SECRET = guardrail("secret", blocked_terms=["hunter2"])
+
+
+def pieces(text: str, size: int = 1) -> list[TextDelta]:
+    return [TextDelta(text[start : start + size]) for start in range(0, len(text), size)]
+
+
+def said(hold: Hold, answer: Any, **settings: Any) -> Any:
+    """The first turn of a call whose model answers this, and then "Fine."."""
+    return hold(["One?", "Two?"], llm=ScriptedLLM([answer, "Fine."]), **settings)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_blocked_term_is_nowhere_however_it_is_cut(hold: Hold, size: int) -> None:
+    asked: list[Any] = []
+
+    def answer(messages: Any) -> Any:
+        asked.append(messages)
+        return pieces("Sure. The password is Hunter2, okay? And more.", size) if len(asked) == 1 else "Fine."
+
+    held = hold(["One?", "Two?"], llm=ScriptedLLM(answer), guardrails=[SECRET])
+    assert held.turn(1).heard_text == f"Sure. {SORRY}"
+    assert held.turn(1).guardrails == ("secret",)
+    assert "hunter2" not in (repr(held.turns) + repr(asked)).lower()
+    (hit,) = held.events("guardrail")
+    assert (hit["name"], hit["matched"], hit["stage"]) == ("secret", "hunter2", "terms")
+    assert held.turn(2).heard_text == "Fine."
+
+
+def test_the_time_a_term_was_held_back_is_told(hold: Hold) -> None:
+    async def slowly(messages: Any) -> Any:
+        yield TextDelta("It is hun")
+        await asyncio.sleep(0.5)
+        yield TextDelta("ter2.")
+
+    from patter_nb.providers.custom import CustomLLM
+
+    held = hold(["One?"], llm=CustomLLM(slowly, virtual_time=True), guardrails=[SECRET])
+    assert held.events("guardrail")[0]["added_ms"] == pytest.approx(500, abs=5)
+    assert held.rows["guardrail_ms"].iloc[1] == pytest.approx(500, abs=5)
+
+
+def test_what_only_begins_like_a_term_is_said(hold: Hold) -> None:
+    assert said(hold, pieces("I am a hunter. Hunter"), guardrails=[SECRET]).turn(1).heard_text == "I am a hunter. Hunter"
+
+
+def test_a_term_across_two_sentences_is_blocked_before_the_first_half_is_said(hold: Hold) -> None:
+    rail = guardrail("film", blocked_terms=["kill. bill"])
+    assert said(hold, pieces("They kill. Bill is here."), guardrails=[rail]).turn(1).heard_text == SORRY
+
+
+def seen_by(texts: list[str]) -> Guardrail:
+    def check(text: str) -> bool:
+        texts.append(text)
+        return "beta" in text and "alpha" in text
+
+    return Guardrail("pair", check=check)
+
+
+def test_a_check_sees_each_sentence_with_the_one_before(hold: Hold) -> None:
+    texts: list[str] = []
+    held = said(hold, "One alpha here. Two of them. Three alpha. Four beta.", guardrails=[seen_by(texts)])
+    pairs = ["One alpha here. Two of them.", "Two of them. Three alpha.", "Three alpha. Four beta."]
+    assert texts == ["One alpha here.", *pairs, "Fine."]
+    assert held.turn(1).heard_text == f"One alpha here. Two of them. Three alpha. {SORRY}"
+
+
+async def _async_check(text: str) -> bool:
+    await asyncio.sleep(0.01)
+    return "bad" in text
+
+
+def _raises(text: str) -> bool:
+    raise KeyError("no model")
+
+
+@pytest.mark.parametrize(
+    ("rail", "heard", "error"),
+    [
+        (Guardrail("a", check=_async_check), f"Good. {SORRY}", None),
+        (Guardrail("r", check=_raises), "Good. This is bad.", "_raises raised KeyError: 'no model'"),
+        (Guardrail("r", check=_raises, fail_closed=True), SORRY, "_raises raised KeyError: 'no model'"),
+    ],
+)
+def test_checks_may_be_async_and_one_that_raises_passes_or_blocks(hold: Hold, rail: Guardrail, heard: str, error: Any) -> None:
+    turn = said(hold, "Good. This is bad.", guardrails=[rail]).turn(1)
+    assert (turn.heard_text, turn.error) == (heard, error)
+
+
+def test_the_first_match_wins(hold: Hold) -> None:
+    rails = [guardrail("late", ["later"], replacement="The second."), guardrail("soon", ["soon"], replacement="The first.")]
+    assert said(hold, "It is soon or later.", guardrails=rails).turn(1).heard_text == "The first."
+
+
+def test_what_a_later_hook_puts_back_is_blocked_at_the_last_look(hold: Hold) -> None:
+    hooks = PipelineHooks(before_synthesize=lambda sentence, ctx: sentence.replace("X", "hunter2"))
+    turn = said(hold, "All fine. It is X. And more.", guardrails=[SECRET], hooks=hooks).turn(1)
+    assert turn.heard_text == f"All fine. {SORRY}"
+
+
+def test_a_check_looks_again_at_what_a_hook_changed(hold: Hold) -> None:
+    rail = Guardrail("bad", check=lambda text: "bad" in text)
+    hooks = PipelineHooks(after_llm={"on_sentence": lambda sentence, ctx: sentence.replace("X", "bad")})
+    held = said(hold, "It is X.", guardrails=[rail], hooks=hooks)
+    assert held.turn(1).heard_text == SORRY
+    assert held.events("guardrail")[0]["stage"] == "last check"
+
+
+def test_a_term_that_a_transform_uncovers_is_blocked(hold: Hold) -> None:
+    rail = guardrail("g", blocked_terms=["bad word"])
+    turn = said(hold, "A **bad** word.", guardrails=[rail], text_transforms=[filter_for_tts]).turn(1)
+    assert turn.heard_text == SORRY
+
+
+def test_nothing_more_is_asked_of_a_model_whose_answer_was_replaced(hold: Hold) -> None:
+    taken: list[int] = []
+
+    async def endless(messages: Any) -> Any:
+        for number in range(1000):
+            taken.append(number)
+            yield TextDelta("It is hunter2. " if number == 3 else "Good. ")
+            await asyncio.sleep(0.01)
+
+    from patter_nb.providers.custom import CustomLLM
+
+    held = hold(["One?"], llm=CustomLLM(endless, virtual_time=True), guardrails=[SECRET])
+    assert len(taken) == 4
+    assert held.turn(1).heard_text == f"Good. Good. Good. {SORRY}"
+    assert held.tasks_left == []
+
+
+HOOKED: list[tuple[dict[str, Any], str]] = [
+    ({"after_llm": {"on_chunk": str.upper}}, "ONE. TWO."),
+    ({"after_llm": {"on_chunk": lambda chunk: None}}, "One. Two."),
+    ({"after_llm": {"on_sentence": lambda sentence, ctx: "" if "One" in sentence else None}}, "Two."),
+    ({"after_llm": {"on_response": lambda text, ctx: text.replace("Two", "2")}}, "One. 2."),
+    ({"after_llm": lambda text, ctx: "All new. Really."}, "All new. Really."),
+    ({"before_synthesize": lambda sentence, ctx: None if "One" in sentence else sentence + " Ha."}, "Two. Ha."),
+]
+
+
+@pytest.mark.parametrize(("hooks", "heard"), HOOKED)
+def test_each_text_hook_changes_what_is_said_and_remembered(hold: Hold, hooks: dict[str, Any], heard: str) -> None:
+    held = said(hold, "One. Two.", hooks=PipelineHooks(**hooks))
+    assert held.turn(1).heard_text == heard
+    assert held.turn(1).agent_text == heard
+    assert held.turn(1).error is None
+
+
+def _broken(*_: Any) -> Any:
+    raise ValueError("it broke")
+
+
+STAGES: list[dict[str, Any]] = [
+    {"after_llm": {"on_chunk": _broken}}, {"after_llm": {"on_sentence": _broken}}, {"after_llm": {"on_response": _broken}},
+    {"before_synthesize": _broken}, {"before_llm": _broken},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("hooks", STAGES, ids=lambda hooks: str(next(iter(hooks.items())))[:40])
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_hook_that_raises_lets_the_text_pass_or_not_and_its_error_is_in_the_row(hold: Hold, hooks: Any, closed: bool) -> None:
+    held = said(hold, "One. Two.", hooks=PipelineHooks(**hooks, fail_closed=closed))
+    turn = held.turn(1)
+    assert "it broke" in turn.error
+    passes = not closed or "before_llm" in hooks
+    assert ("One. Two." in turn.heard_text) is passes
+    assert held.turn(2).caller_text == "two"
+
+
+def test_a_hook_that_takes_too_long_is_left_behind(hold: Hold) -> None:
+    async def slow(sentence: str, ctx: Any) -> str:
+        await asyncio.sleep(3600)
+        return "never"
+
+    turn = said(hold, "One.", hooks=PipelineHooks(before_synthesize=slow)).turn(1)
+    assert (turn.heard_text, "took longer than 5 s" in turn.error) == ("One.", True)
+
+
+def test_a_transform_that_raises_or_returns_nonsense_is_left_out(hold: Hold) -> None:
+    turn = said(hold, "One.", text_transforms=[_broken, lambda text: 5, str.upper]).turn(1)
+    assert (turn.heard_text, turn.error) == ("ONE.", "_broken raised ValueError: it broke")
+
+
+def test_the_time_of_the_stages_has_a_span_of_its_own(hold: Hold) -> None:
+    async def slow(sentence: str, ctx: Any) -> str:
+        await asyncio.sleep(0.2)
+        return sentence
+
+    held = said(hold, "One.", hooks=PipelineHooks(before_synthesize=slow))
+    row = held.rows.iloc[1]
+    assert row["stages_ms"] == pytest.approx(200, abs=2)
+    assert row["unexplained_ms"] == pytest.approx(0, abs=2)
