@@ -205,7 +205,7 @@ class Orders:
         return Done()
 
     def send_dtmf(self, digits: str, *, delay_ms: int = 300) -> Done:
-        """Press keys (0-9, *, #, A-D; "w" is half a second of pause) when the agent is silent, `delay_ms` from key to key."""
+        """Press keys (0-9, *, #, A-D; "w" is half a second of pause) when the agent is silent, with `delay_ms` between them."""
         if isinstance(delay_ms, bool) or not isinstance(delay_ms, int) or not 50 <= delay_ms <= 5000:
             raise ConfigError(f"delay_ms is {delay_ms!r}; it must be a whole number from 50 to 5000.")
         return self._order(DtmfRequested(check_keys(digits), delay_ms))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from patter_nb.agent import PLACEHOLDER, Agent
+from patter_nb.agent import Agent
+from patter_nb.agent.agent import PLACEHOLDER
 from patter_nb.callers import check_first_line, read_caller
 from patter_nb.demo import CALLER, PROMPT, demo_agent
 from patter_nb.phone import Patter

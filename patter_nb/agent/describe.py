@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
 from os import PathLike
-from types import CodeType, MemberDescriptorType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any
 
 from patter_nb.errors import HIDDEN
@@ -81,9 +81,13 @@ def _bare(code: CodeType) -> CodeType:
 def _settings(value: object) -> dict[str, Any]:
     if is_dataclass(value):
         shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name)]
-        return {name: ADDRESS.sub("", str(getattr(value, name))) for name in shown if not name.startswith("_")}
+        return {name: _told(getattr(value, name)) for name in shown if not name.startswith("_")}
     public = _attributes(value).items()
     return {name: str(found) for name, found in public if not SECRET.search(name) and _is_plain(found)}
+
+
+def _told(setting: object) -> str:
+    return code_name(setting) if isinstance(setting, FunctionType | MethodType | partial) else ADDRESS.sub("", str(setting))
 
 
 def _attributes(value: object) -> dict[str, Any]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 
 from patter_nb.agent import Agent
 from patter_nb.audio.convert import decode, encode
 from patter_nb.audio.formats import PCM_8K, AudioFormat
-from patter_nb.audio.plug import audio_stage
+from patter_nb.audio.plug import FilterStage, audio_stage
 from patter_nb.callbacks import CallControl
 from patter_nb.clock import CallClock
 from patter_nb.hooks import HookContext
 from patter_nb.live import Revision
 from patter_nb.providers.base import LLM, CallContext
-from patter_nb.session.boundary import guard
+from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.caller_audio import HookedRecogniser
 from patter_nb.session.chains import AudioChain
 from patter_nb.session.dialogue import to_dicts
@@ -99,6 +100,8 @@ class Crew:
         with guard(self._not_closed, who="the model or the voice"):
             await self._streams.close()
         await self._servers.close()
+        for each in self._filters:
+            await guarded(_closed(each), self._not_closed, who="audio_filter.close")
 
     def run_tool(self, command: RunTool) -> None:
         """Run a tool for the reply that asked for it."""
@@ -149,6 +152,7 @@ class Crew:
     def _make_line(self, answered: Callable[[], None], over: Callable[[], None]) -> Line:
         setup, agent = self._setup, self._first
         stages = [] if agent.audio_filter is None else [audio_stage(agent.audio_filter, PCM_8K.hz)]
+        self._filters = [stage for stage in stages if isinstance(stage, FilterStage)]
         return Line(
             setup.connection,
             setup.codec,
@@ -242,3 +246,9 @@ class Crew:
 
     def _not_closed(self, error: str) -> None:
         self._event("not_closed", {"error": error})
+
+
+async def _closed(stage: FilterStage) -> None:
+    over = stage.close()
+    if inspect.isawaitable(over):
+        await over

@@ -100,9 +100,7 @@ class Hooks:
         self, stage: str, hook: Hook, *arguments: Any, audio: AudioFormat | None = None, otherwise: Any = None, closed: Any = None
     ) -> Any:
         """What `hook` returned; where it failed, `otherwise`, or `closed` if failures are to close."""
-        outcome = await self._user_code.call(
-            hook, *arguments, self._context(audio), deadline_seconds=HOOK_SECONDS, quick=True
-        )
+        outcome = await self._user_code.call(hook, *arguments, self._context(audio), deadline_seconds=HOOK_SECONDS, quick=True)
         if outcome.error is None:
             return outcome.value
         self._failed(stage, outcome.error)

@@ -5,14 +5,16 @@ Frames never enter the engine's queue; it is told only what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from patter_nb.audio.convert import Converter, decode, encode
 from patter_nb.audio.formats import FRAME_SECONDS, PCM_8K, AudioFormat
 from patter_nb.audio.recording import StereoRecorder
-from patter_nb.audio.vad import Voice, VoiceDetector
+from patter_nb.audio.samples import Samples
+from patter_nb.audio.vad import EnergyModel, Voice, VoiceDetector
 from patter_nb.clock import Clock
+from patter_nb.session.boundary import guard
 from patter_nb.session.chains import AudioChain
 from patter_nb.turns.events import Event, SpeechContinued, SpeechStarted, SpeechStopped
 
@@ -62,6 +64,7 @@ class Inbound:
         stretch: Callable[[float, float], None],
         recorder: StereoRecorder | None,
         chain: AudioChain,
+        failed: Callable[[str], None],
     ) -> None:
         self._audio = audio
         self._clock = clock
@@ -70,6 +73,7 @@ class Inbound:
         self._stretch = stretch
         self._recorder = recorder
         self._chain = chain
+        self._failed = failed
         self._staged = bool(chain)
         self._stream = StreamClock()
         self._stt: Recogniser | None = None
@@ -106,7 +110,7 @@ class Inbound:
             audio = encode(samples, PCM_8K)
         if self._recorder is not None:
             self._recorder.caller(samples, ends_at - samples.size / PCM_8K.hz)
-        for voice in self._detector.feed(samples, ends_at):
+        for voice in self._voices(samples, ends_at):
             self._voice(voice)
         if self._stt is not None and self._convert is not None:
             self._stt.push(self._convert.feed(audio), ends_at)
@@ -115,6 +119,13 @@ class Inbound:
         """The line is closed: whoever was speaking has stopped."""
         if self._started_at is not None and self._until is not None:
             self._stopped(self._until)
+
+    def _voices(self, samples: Samples, ends_at: float) -> Sequence[Voice]:
+        """What the detector finds. One of the user's that raises gives way to loudness: a call without ears is lost."""
+        with guard(self._failed, who=f"vad ({type(self._detector.model).__name__})"):
+            return self._detector.feed(samples, ends_at)
+        self._detector = VoiceDetector(EnergyModel("The agent's own voice activity detection raised"))
+        return self._detector.feed(samples, ends_at)
 
     def _voice(self, voice: Voice) -> None:
         self._post(_EVENTS[voice.kind](voice.at))

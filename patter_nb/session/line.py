@@ -72,6 +72,7 @@ class Line:
             stretch=lambda since, until: event("caller_speech", {"started_at": since, "ended_at": until}),
             recorder=self._recorder,
             chain=AudioChain(audio_in, self.stage_failed),
+            failed=self.stage_failed,
         )
         self._reception = Reception(
             connection,

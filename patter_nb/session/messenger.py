@@ -10,7 +10,7 @@ from typing import Any
 
 from patter_nb.callbacks import Callback, CallControl, Remote
 from patter_nb.errors import ProviderError
-from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec
+from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec, closing
 from patter_nb.session.dialogue import to_dicts
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.messages import Message
@@ -46,8 +46,9 @@ class Messenger:
         numbers = {"caller": self.control.caller, "callee": self.control.callee}
         payload = {"text": text, "call_id": self.control.call_id, **numbers, "history": to_dicts(said)}
         if isinstance(self.on_message, Remote):
-            async for piece in self.on_message.replies(payload):
-                yield TextDelta(piece)
+            async with closing(self.on_message.replies(payload)) as pieces:
+                async for piece in pieces:
+                    yield TextDelta(piece)
             return
         async for given in self.user_code.pieces(self.on_message, self._arguments(payload), deadline_seconds=ANSWER_SECONDS):
             if given.error is not None:

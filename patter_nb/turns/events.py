@@ -267,7 +267,7 @@ class DtmfReceived:
 
 @dataclass(frozen=True, slots=True)
 class DtmfRequested:
-    """The agent shall press keys once it is silent, `delay_ms` from one to the next."""
+    """The agent shall press keys once it is silent, with `delay_ms` of silence between them."""
 
     digits: str
     delay_ms: int = 300

@@ -6,11 +6,12 @@ import pytest
 
 from patter_nb.audio.formats import MULAW_8K
 from patter_nb.audio.g711 import encode
+from patter_nb.audio.samples import Samples
 from patter_nb.audio.synthetic import synthetic_voice
 from patter_nb.audio.vad import EnergyModel, VoiceDetector
 from patter_nb.session.chains import AudioChain
 from patter_nb.session.inbound import Inbound, StreamClock
-from patter_nb.turns.events import Event, SpeechStarted, SpeechStopped
+from patter_nb.turns.events import Event, SpeechContinued, SpeechStarted, SpeechStopped
 
 
 class ByHand:
@@ -31,6 +32,7 @@ class Told:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.failed: list[str] = []
 
     def push(self, audio: bytes, at: float) -> None:
         if self.calls[-1:] != ["push"]:
@@ -54,6 +56,7 @@ def line() -> tuple[Inbound, ByHand, Told, list[Event]]:
         stretch=lambda *_: None,
         recorder=None,
         chain=AudioChain(),
+        failed=told.failed.append,
     )
     inbound.listen(told, MULAW_8K)
     return inbound, clock, told, posted
@@ -62,6 +65,36 @@ def line() -> tuple[Inbound, ByHand, Told, list[Event]]:
 def frames(*parts: bytes) -> list[bytes]:
     audio = b"".join(parts)
     return [audio[at : at + 160] for at in range(0, len(audio) - 159, 160)]
+
+
+class Broken(EnergyModel):
+    """A detector of the user's that raises after half a second."""
+
+    heard = 0
+
+    def probability(self, samples: Samples) -> float:
+        self.heard += 1
+        if self.heard > 15:
+            raise ValueError("out of memory")
+        return super().probability(samples)
+
+
+def test_a_detector_that_raises_is_told_by_name_and_gives_way_to_loudness() -> None:
+    told, posted = Told(), []
+    inbound = Inbound(
+        audio=MULAW_8K,
+        clock=ByHand(),
+        detector=VoiceDetector(Broken()),
+        post=posted.append,
+        stretch=lambda *_: None,
+        recorder=None,
+        chain=AudioChain(),
+        failed=told.failed.append,
+    )
+    for number, frame in enumerate(frames(SILENCE, SILENCE, WORDS, SILENCE)):
+        inbound.frame(frame, number * 20.0)
+    assert told.failed == ["vad (Broken) raised ValueError: out of memory"]
+    assert [type(event) for event in posted if not isinstance(event, SpeechContinued)] == [SpeechStarted, SpeechStopped]
 
 
 SILENCE = b"\xff" * 4000

@@ -252,6 +252,7 @@ def test_what_is_said_while_the_recogniser_is_being_opened_is_kept_for_it() -> N
             stretch=lambda *_: None,
             recorder=None,
             chain=AudioChain(),
+            failed=posted.append,
         )
         meter = Meter(PriceBook(), posted.append)
         meter.know(agent)
