@@ -233,7 +233,7 @@ def test_a_reason_to_stop_that_came_before_the_session_reaches_it() -> None:
     class Session:
         """Only what a call asks of its session."""
 
-        end_reason, duration_seconds, recording = "enough", 3.5, None
+        end_reason, duration_seconds, recording, zero = "enough", 3.5, None, 10.0
 
         def stop(self, reason: str) -> None:
             told.append(reason)
