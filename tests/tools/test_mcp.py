@@ -139,12 +139,27 @@ def test_a_process_gets_its_own_environment_and_no_keys_of_ours(monkeypatch):
     assert in_connection(PIPES, ask_both) == ["unset", "unset"]
 
 
-def test_nothing_is_printed_under_a_users_cell(capfd):
-    in_connection(PIPES, lambda tools: ask(tools["book"], city="Rome"))
-    noisy = McpServer(command=sys.executable, args=("-c", "print('no message')"))
-    with pytest.raises(ToolError):
-        in_connection(noisy, None)
-    assert capfd.readouterr() == ("", "")
+CELL = """
+import asyncio, sys
+from patter_nb.tools import ToolError
+from patter_nb.tools.mcp import McpServer, connect
+
+async def main():
+    async with connect(McpServer(command=sys.executable, args=(sys.argv[1],))) as connection:
+        assert connection.tools
+    try:
+        async with connect(McpServer(command=sys.executable, args=("-c", "print('no message')"))):
+            pass
+    except ToolError:
+        print("refused")
+
+asyncio.run(main())
+"""
+
+
+def test_nothing_is_printed_under_a_users_cell():
+    done = subprocess.run([sys.executable, "-c", CELL, SERVER], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
 def running(marker):

@@ -36,7 +36,7 @@ def test_a_host_is_spoken_to_by_its_name_at_the_address_that_was_checked():
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://other.example:{port}/", "http://desk.example:1/"])
 def test_nothing_is_sent_to_another_host_or_port(url):
-    with pytest.raises(ToolError, match="The MCP server desk.example leads on to .*, which is not followed"):
+    with pytest.raises(ToolError, match=r"The MCP server desk\.example leads on to .*, which is not followed"):
         get(url)
 
 
