@@ -49,7 +49,7 @@ class Call(Orders):
         """Why the call failed, in one sentence; None while it runs and when it ended as calls do."""
         self.end_reason = ""
         self.zero = 0.0
-        """The instant of the answer by the loop's clock (`time.monotonic()` on a real one), from which others count; 0.0 before."""
+        """When it was answered, by the loop's clock (`time.monotonic()` on a real one): the zero of its instants. 0.0 before."""
         self._log = log
         self._shelf = shelf
         self._session: Session | None = None

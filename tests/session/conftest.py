@@ -24,8 +24,10 @@ from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
+from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup
+from patter_nb.session.user_code import UserCode
 from patter_nb.turns.facts import TurnFacts
 
 CALL = "call_1"
@@ -141,6 +143,10 @@ def facts(agent: Agent) -> CallFacts:
     )  # fmt: skip
 
 
+def failed(log: CallLog, name: str, error: str) -> None:
+    log.event(CALL, 0.0, "callback_failed", {"callback": name, "error": error})
+
+
 async def _hold(
     agent: Agent,
     lines: Sequence[str | Line],
@@ -156,6 +162,10 @@ async def _hold(
     near, far = connection_pair()
     tap = Tap(near)
     given = {"codec": TwilioMediaCodec(), "voice_model": EnergyModel(), "real_time": False, **setup}
+    if "callbacks" in given:
+        user_code = UserCode(asyncio.get_running_loop())
+        notices = Notices(given["callbacks"], user_code, asyncio.get_running_loop(), lambda name, error: failed(log, name, error))
+        given |= {"user_code": user_code, "notices": notices}
     line = RevisionLine(agent.name)
     live = Live(line.stage(agent)[0], line, CALL)
     session = Session(CallSetup(call_id=CALL, live=live, connection=tap, log=log, **given))
@@ -179,6 +189,8 @@ async def _hold(
     report = await far_end
     if acting is not None:
         await acting
+    if "notices" in given:
+        await given["notices"].drained()
     error = asyncio.CancelledError() if running.cancelled() else running.exception()
     left = [task.get_name() for task in asyncio.all_tasks() - others - {tap._pump}]
     return Held(log, session, tap, report, error, left)

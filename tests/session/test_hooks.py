@@ -69,6 +69,7 @@ def test_what_after_transcribe_takes_out_is_nowhere(hold: Hold) -> None:
         ["One?", "Two?"], stt=stt, llm=ScriptedLLM(answer), hooks=PipelineHooks(after_transcribe=redact), callbacks=callbacks
     )
     assert [turn.caller_text for turn in held.turns[1:]] == ["my card is [number]", "and again [number]"]
+    assert [each["text"] for each in told if each["role"] == "user"] == ["my card is [number]", "and again [number]"]
     assert "4711" not in repr((held.turns, asked, told, held.log.event_rows("call_1")))
     assert held.rows["transcript_hooks_ms"].iloc[1] < 50, "most of it fell into the silence that is granted anyway"
 
