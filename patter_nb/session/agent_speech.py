@@ -32,9 +32,9 @@ class AgentSpeech:
         """A mark came back."""
         if not heard.reply_seconds:
             return
-        stretch = self._stretches.setdefault(heard.reply, _Stretch(heard.at - heard.reply_seconds, heard.at))
-        stretch.ended_at = heard.at
-        self._record(heard.audio, heard.at - self._audio.seconds(len(heard.audio)))
+        began = heard.at - self._audio.seconds(len(heard.audio))
+        self._stretches.setdefault(heard.reply, _Stretch(began, heard.at)).ended_at = heard.at
+        self._record(heard.audio, began)
 
     def cleared(self, reply: int, unheard: bytes, since: float | None, now: float) -> None:
         """The carrier was told at `now` to drop `unheard`, which had been playing since `since` (None: nothing was)."""

@@ -109,6 +109,7 @@ class Line:
     def press(self, keys: str, delay_ms: int) -> None:
         """Send the tones of keys: what a telephone does when it is told to press them."""
         tones = dtmf_tones(keys, self.audio.hz, gap_ms=delay_ms)
+        self._agent_speech.closed(KEYS, interrupted=False)  # keys that were pressed before are a sound of their own
         self._pressed += 1
         self.playout.append(KEYS, self._pressed, encode(tones, self.audio), last=True)
 

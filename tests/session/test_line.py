@@ -95,6 +95,16 @@ def test_two_orders_of_keys_come_one_after_the_other(hold: Hold) -> None:
     assert heard[2][1] - heard[1][2] > 0.5, "w is half a second"
 
 
+def test_each_order_of_keys_is_a_stretch_of_sound_of_its_own(hold: Hold) -> None:
+    orders = pressing((0.5, "1", 100), (5.0, "2", 100))
+    held = hold(["One?", "Two?"], meanwhile=orders, no_reply_seconds=3.0)
+    told = [(each["started_at"], each["ended_at"]) for each in held.events("agent_speech") if each["reply"] == 0]
+    heard = keys_heard(held.report.heard)
+    assert [key for key, _, _ in heard] == ["1", "2"]
+    assert [ended - started for started, ended in told] == pytest.approx([0.2, 0.2], abs=0.03)
+    assert [started for started, _ in told] == pytest.approx([started for _, started, _ in heard], abs=0.05)
+
+
 HUM = (np.rint(3000 * np.sin(2 * math.pi * 1000 * np.arange(HZ) / HZ)).astype(np.int16), HZ)
 
 
