@@ -1,5 +1,5 @@
-"""A tool that sleeps 5 s in a sync handler and may take 0.2 s, in calls at real pace: when the model is told, how late the loop is,
-and how often the tool ran.
+"""A tool that sleeps 5 s in a sync handler and may take 0.2 s, in calls at real pace: when the model is told, how late the loop
+is, and how often it ran.
 
 Run it with `python tests/bench/slow_tool.py --calls 5`. The loop's lateness is measured from outside the library: a task that
 wants to wake every 5 ms notes by how much it woke too late, from the tool's start until the model was told.
