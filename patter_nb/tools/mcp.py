@@ -15,8 +15,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from patter_nb.clock import at_real_pace
 from patter_nb.errors import ConfigError, ConfigTypeError, need, scrub
 from patter_nb.tools.schema import plain_schema
 from patter_nb.tools.tool import LONGEST_SECONDS, SHORTEST_SECONDS, Tool, ToolError
@@ -154,7 +156,8 @@ class McpConnection:
 
     async def _call(self, name: str, arguments: dict[str, Any], /) -> Any:
         if self._loop is asyncio.get_running_loop():
-            return await self._ask(name, arguments)
+            with at_real_pace():  # in virtual time the deadline would come at once
+                return await self._ask(name, arguments)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._ask(name, arguments), self._loop))
 
     async def _ask(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -173,7 +176,8 @@ async def connect(server: McpServer) -> AsyncIterator[McpConnection]:
     over = asyncio.Event()
     task = _kept(_hold(server, ready, over), name=f"MCP server {server.shown}")
     try:
-        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+        with at_real_pace():  # virtual time knows nothing of processes and sockets
+            await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
             error = _first(task.exception())
             reason = scrub(str(error)).rstrip(".") if error is not None else "it closed at once"
@@ -183,7 +187,8 @@ async def connect(server: McpServer) -> AsyncIterator[McpConnection]:
         over.set()
         if not ready.done():
             task.cancel()
-        await asyncio.wait({task}, timeout=CLOSING_SECONDS)
+        with at_real_pace():
+            await asyncio.wait({task}, timeout=CLOSING_SECONDS)
         if not server.command:  # a process is still being ended, which must not be cut off
             task.cancel()
 
@@ -211,7 +216,7 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 async def _hold(server: McpServer, ready: asyncio.Future[McpConnection], over: asyncio.Event) -> None:
     """Open the connection, tell of it, and close it in the same task when it is over."""
-    mcp = need("mcp", extra="mcp", what="mcp_servers=")
+    mcp = await asyncio.to_thread(_client)
     log = logging.getLogger("mcp")
     if not log.handlers:  # what it logs goes where the user sends it, and without that nowhere: not under a cell
         log.addHandler(logging.NullHandler())
@@ -223,6 +228,14 @@ async def _hold(server: McpServer, ready: asyncio.Future[McpConnection], over: a
         if not ready.done():
             ready.set_result(connection)
         await over.wait()
+
+
+def _client() -> ModuleType:
+    """The official client, with what it would import on the loop at the first call of a tool: jsonschema takes seconds where its
+    formats are installed, as JupyterLab installs them."""
+    for module in ("mcp.client.stdio", "mcp.client.streamable_http", "jsonschema"):
+        need(module, extra="mcp", what="mcp_servers=")
+    return need("mcp", extra="mcp", what="mcp_servers=")
 
 
 async def _transport(server: McpServer, opened: AsyncExitStack) -> Any:
