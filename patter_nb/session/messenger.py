@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patter_nb.callbacks import Callback, CallControl, Remote
+from patter_nb.clock import at_real_pace
 from patter_nb.errors import ProviderError
 from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec, closing
 from patter_nb.session.dialogue import to_dicts
@@ -46,8 +47,8 @@ class Messenger:
         numbers = {"caller": self.control.caller, "callee": self.control.callee}
         payload = {"text": text, "call_id": self.control.call_id, **numbers, "history": to_dicts(said)}
         if isinstance(self.on_message, Remote):
-            async with closing(self.on_message.replies(payload)) as pieces:
-                async for piece in pieces:
+            async with closing(aiter(self.on_message.replies(payload))) as pieces:
+                while (piece := await _next(pieces)) is not None:
                     yield TextDelta(piece)
             return
         async for given in self.user_code.pieces(self.on_message, self._arguments(payload), deadline_seconds=ANSWER_SECONDS):
@@ -61,6 +62,12 @@ class Messenger:
     def _arguments(self, payload: dict[str, Any]) -> tuple[Any, ...]:
         assert callable(self.on_message)
         return (payload, self.control) if _takes_two(self.on_message) else (payload,)
+
+
+async def _next(pieces: AsyncIterator[str]) -> str | None:
+    """The next piece; None after the last one."""
+    with at_real_pace():  # virtual time knows nothing of the network
+        return await anext(pieces, None)
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
