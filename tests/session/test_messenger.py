@@ -132,7 +132,7 @@ def test_what_is_no_answer_is_the_turns_error_and_the_call_goes_on(hold: Hold, o
     held = held_with(hold, on_message, no_reply_seconds=40.0, llm_error_message="Pardon?")
     assert error in held.turn(1).error
     assert "hunter2" not in held.turn(1).error
-    assert ("Well, it is so." if on_message is raises_later else "Pardon?") in held.turn(1).heard_text
+    assert held.turn(1).heard_text.endswith("Pardon?")
     assert held.session.end_reason == "caller hung up"
     assert held.tasks_left in ([], ["callbacks"])
 
