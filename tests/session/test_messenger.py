@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -170,6 +171,7 @@ class Answering(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         message = json.loads(body)
         self.asked.append(message)
+        time.sleep(0.2)  # somebody thinks
         reply = json.dumps({"text": f"From afar: {message['text']}."}).encode()
         self.send_response(self.status)
         self.send_header("content-length", str(len(reply)))
@@ -197,6 +199,8 @@ def test_somebody_over_the_network_answers_in_virtual_time_too(hold: Hold, desk:
     assert [turn.heard_text for turn in held.turns[1:]] == ["From afar: one.", "From afar: two."]
     assert [message["text"] for message in handler.asked] == ["one", "two"]
     assert held.turn(1).error is None
+    waited = held.rows.set_index("turn")["llm_first_token_ms"]
+    assert ((waited[1:] > 100) & (waited[1:] < 1200)).all(), "as long as it really took, and not what timers made of it"
 
 
 def test_a_network_that_fails_is_the_turns_error(hold: Hold, desk: Any) -> None:

@@ -1,0 +1,260 @@
+"""What users are told of a call: the seven speech events, transcripts, metrics, and its beginning."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from patter_nb.callbacks import SPEECH_EVENTS, Callbacks
+from patter_nb.callers import Line
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
+from patter_nb.records.metrics import CostBreakdown, TurnMetrics
+from patter_nb.tools import tool
+from patter_nb.turns.messages import ToolRequest
+
+Hold = Callable[..., Any]
+Told = list[tuple[str, dict[str, Any]]]
+
+STORY = "Dinner is served from six to ten, and the kitchen closes at half past nine on every Sunday of the year."
+NAMES = (*SPEECH_EVENTS, "on_transcript", "on_metrics")
+
+
+def listener(told: Told, *, is_async: bool) -> Callbacks:
+    """Callbacks that keep everything they are told."""
+
+    def sync_one(name: str) -> Any:
+        return lambda data: told.append((name, data))
+
+    def async_one(name: str) -> Any:
+        async def callback(data: dict[str, Any]) -> None:
+            told.append((name, data))
+
+        return callback
+
+    make = async_one if is_async else sync_one
+    return Callbacks(**{name: make(name) for name in NAMES})
+
+
+def of(told: Told, name: str) -> list[dict[str, Any]]:
+    return [data for kind, data in told if kind == name]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_turn_is_told_in_the_order_in_which_it_happened(hold: Hold, is_async: bool) -> None:
+    told: Told = []
+    hold(["One?"], callbacks=listener(told, is_async=is_async))
+    assert [name.removeprefix("on_") for name, _ in told] == [
+        "audio_out", "agent_speech_started", "agent_speech_ended", "transcript", "metrics",  # the greeting
+        "user_speech_started", "user_speech_ended", "transcript", "user_speech_eos", "llm_token", "audio_out",
+        "agent_speech_started", "agent_speech_ended", "transcript", "metrics",
+    ]  # fmt: skip
+
+
+def test_every_speech_event_has_its_turn_and_both_clocks(hold: Hold) -> None:
+    told: Told = []
+    began = time.time() * 1000
+    held = hold(["One?", "Two?"], callbacks=listener(told, is_async=True))
+    for name in SPEECH_EVENTS:
+        events = of(told, name)
+        assert len(events) == (2 if "user" in name or name == "on_llm_token" else 3), name
+        assert [each["at"] for each in events] == sorted(each["at"] for each in events)
+        for each in events:
+            assert each["call_id"] == "call_1"
+            assert 0 <= each["at"] <= held.session.duration_seconds
+            # The clock of the day is real and the call's is virtual: what is told is at most dated back by a few seconds.
+            assert began - 10_000 < each["timestamp_ms"] <= time.time() * 1000
+    assert [each["turn_idx"] for each in of(told, "on_agent_speech_ended")] == [0, 1, 2]
+    assert [each["turn_idx"] for each in of(told, "on_user_speech_eos")] == [1, 2]
+    assert [each["turn_idx"] for each in of(told, "on_llm_token")] == [1, 2]
+
+
+def test_speech_events_tell_the_instants_of_the_rows(hold: Hold) -> None:
+    told: Told = []
+    held = hold(["One?"], callbacks=listener(told, is_async=True))
+    at, turn = held.turn(1).instants, 1
+    assert of(told, "on_user_speech_started")[0]["at"] == pytest.approx(at["speech_started_at"])
+    (ended,) = of(told, "on_user_speech_ended")
+    assert ended["at"] == pytest.approx(at["speech_ended_at"])
+    assert ended["speech_duration_ms"] == pytest.approx((at["speech_ended_at"] - at["speech_started_at"]) * 1000)
+    (token,) = of(told, "on_llm_token")
+    assert (token["at"], token["llm_provider"], token["model"]) == (at["llm_first_token_at"], "scripted", "replies")
+    audio = of(told, "on_audio_out")[turn]
+    assert (audio["at"], audio["tts_provider"]) == (at["send_started_at"], "scripted")
+    started, ended = of(told, "on_agent_speech_started")[turn], of(told, "on_agent_speech_ended")[turn]
+    assert started["at"] == pytest.approx(at["played_at"], abs=0.001)
+    assert started["tts_provider"] == "scripted"
+    assert ended["interrupted"] is False
+    assert ended["speech_duration_ms"] == pytest.approx((ended["at"] - started["at"]) * 1000)
+    assert ended["speech_duration_ms"] == pytest.approx(780, abs=40), "13 characters of a scripted voice"
+
+
+class Decides(ScriptedSTT):
+    """A recogniser that ends turns itself, two seconds after the caller began."""
+
+    @asynccontextmanager
+    async def open(self, call: Any, audio: Any) -> AsyncIterator[Any]:
+        async with super().open(call, audio) as stream:
+            started = stream.speech_started
+
+            def speech_started(at: float) -> None:
+                started(at)
+                asyncio.get_running_loop().call_later(2.0, stream.finalize)
+
+            stream.speech_started = speech_started
+            yield stream
+
+
+@pytest.mark.parametrize(
+    ("stt", "trigger", "silence"),
+    [(ScriptedSTT(["one"]), "vad_silence", 500.0), (Decides(["one"], ends_turns="provider"), "provider", 0.0)],
+)
+def test_the_end_of_the_callers_turn_says_who_saw_it(hold: Hold, stt: ScriptedSTT, trigger: str, silence: float) -> None:
+    told: Told = []
+    hold(["One?"], stt=stt, hangover_ms=500, callbacks=listener(told, is_async=True))
+    (eos,) = of(told, "on_user_speech_eos")
+    assert (eos["trigger"], eos["trailing_silence_ms"], eos["transcript_so_far"]) == (trigger, silence, "one")
+
+
+def test_an_interrupted_turn_is_told_as_one_with_what_was_heard(hold: Hold) -> None:
+    told: Told = []
+    lines = [Line("One?"), Line("Please stop that now.", interrupt_after_seconds=1.5)]
+    held = hold(lines, llm=ScriptedLLM([STORY, "Fine."]), callbacks=listener(told, is_async=False))
+    ended = {each["turn_idx"]: each for each in of(told, "on_agent_speech_ended")}
+    assert [ended[turn]["interrupted"] for turn in (0, 1, 2)] == [False, True, False]
+    assert 1500 < ended[1]["speech_duration_ms"] < 3000
+    assert [each["interrupted"] for each in of(told, "on_metrics")] == [False, True, False]
+    assert of(told, "on_metrics")[1]["turn"].latency.bargein_ms is not None
+    heard = {each["turn_idx"]: each["text"] for each in of(told, "on_transcript") if each["role"] == "assistant"}
+    assert heard[1] == held.turn(1).heard_text
+    assert STORY.startswith(heard[1].rstrip("…. "))
+    assert len(heard[1]) < len(STORY)
+
+
+def test_transcripts_are_told_with_the_conversation_so_far(hold: Hold) -> None:
+    told: Told = []
+    hold(["One?"], first_message="Hello!", callbacks=listener(told, is_async=True))
+    said = of(told, "on_transcript")
+    assert [(each["role"], each["text"]) for each in said] == [
+        ("assistant", "Hello!"), ("user", "one"), ("assistant", "First answer."),
+    ]  # fmt: skip
+    assert [each["text"] for each in said[-1]["history"]] == ["Hello!", "one", "First answer."]
+    assert [each.get("turn_idx") for each in said] == [0, None, 1]
+    assert [each["at"] for each in said] == sorted(each["at"] for each in said)
+
+
+def test_what_a_tool_returned_or_why_it_failed_is_told(hold: Hold) -> None:
+    told: Told = []
+
+    @tool
+    def look(city: str) -> str:
+        if city == "Rome":
+            return "two rooms"
+        raise ValueError("no such city")
+
+    asked = [[ToolRequest(f"t{number}", "look", f'{{"city": "{city}"}}')] for number, city in enumerate(("Rome", "Atlantis"))]
+    hold(["One?"], llm=ScriptedLLM([*asked, "Done."]), tools=[look], callbacks=listener(told, is_async=True))
+    first, second = [each for each in of(told, "on_transcript") if each["role"] == "tool"]
+    assert (first["tool_name"], first["tool_args"], first["tool_result"]) == ("look", '{"city": "Rome"}', "two rooms")
+    assert first["text"] == "two rooms"
+    assert second["tool_result"] == "look raised ValueError: no such city"
+    assert len(of(told, "on_llm_token")) == 1, "the first token of an answer, not of each request"
+
+
+def test_metrics_are_told_for_every_turn_with_the_cost_so_far(hold: Hold) -> None:
+    told: Told = []
+    held = hold(["One?", "Two?"], callbacks=listener(told, is_async=True))
+    metrics = of(told, "on_metrics")
+    assert [isinstance(each["turn"], TurnMetrics) for each in metrics] == [True] * 3
+    assert [isinstance(each["cost_so_far"], CostBreakdown) for each in metrics] == [True] * 3
+    assert [each["llm_ttft_ms"] is None for each in metrics] == [True, False, False]
+    final, token = (held.turn(1).instants[name] for name in ("stt_final_at", "llm_first_token_at"))
+    assert metrics[1]["llm_ttft_ms"] == pytest.approx((token - final) * 1000, abs=0.1)
+    assert metrics[1]["turn"].latency.llm_ttft_ms == metrics[1]["llm_ttft_ms"]
+
+
+def test_sync_callbacks_run_in_a_thread_and_async_ones_on_the_loop(hold: Hold) -> None:
+    threads: dict[str, bool] = {}
+
+    def sync_one(data: Any) -> None:
+        threads["sync"] = threading.current_thread() is threading.main_thread()
+
+    async def async_one(data: Any) -> None:
+        threads["async"] = threading.current_thread() is threading.main_thread()
+
+    hold(["One?"], callbacks=Callbacks(on_llm_token=sync_one, on_audio_out=async_one))
+    assert threads == {"sync": False, "async": True}
+
+
+def test_a_callback_may_change_what_it_is_given_without_harm(hold: Hold) -> None:
+    told: list[str] = []
+
+    async def spoils(data: dict[str, Any]) -> None:
+        told.append(data["text"])
+        data.clear()
+
+    held = hold(["One?"], callbacks=Callbacks(on_transcript=spoils))
+    assert told[1:] == ["one", "First answer."]
+    assert held.events("callback_failed") == []
+
+
+def test_every_callback_that_raises_is_an_event_of_its_own_and_the_call_goes_on(hold: Hold) -> None:
+    def raises(data: Any) -> None:
+        raise ValueError("no")
+
+    held = hold(["One?"], callbacks=Callbacks(**dict.fromkeys(NAMES, raises)))
+    assert {each["callback"] for each in held.events("callback_failed")} == set(NAMES)
+    assert held.turn(1).heard_text == "First answer."
+
+
+# The beginning.
+
+
+def test_on_call_start_is_told_of_the_call_before_it_is_answered(hold: Hold) -> None:
+    told: list[Any] = []
+    numbers = {"caller": "+15550000001", "callee": "+15550000002", "parameters": {"hotel": "Sea"}}
+    held = hold(["One?"], callbacks=Callbacks(on_call_start=told.append), **numbers)
+    assert told == [
+        {
+            "call_id": "call_1", "caller": "+15550000001", "callee": "+15550000002", "direction": "test",
+            "telephony_provider": "simulated", "custom_params": {"hotel": "Sea"},
+        }
+    ]  # fmt: skip
+    assert held.turn(1).heard_text == "First answer."
+
+
+async def spanish(start: Any) -> dict[str, Any]:
+    return {"first_message": "Hola!"}
+
+
+@pytest.mark.parametrize("function", [spanish, lambda start: {"first_message": "Hola!"}])
+def test_what_on_call_start_returns_is_different_in_this_call(hold: Hold, function: Any) -> None:
+    held = hold(["One?"], callbacks=Callbacks(on_call_start=function))
+    assert held.turn(0).heard_text == "Hola!"
+
+
+@pytest.mark.parametrize(
+    ("returned", "error"),
+    [
+        ("text", "on_call_start returned str; it returns a dictionary of fields of the agent, or None."),
+        ({"first_mesage": "x"}, "on_call_start returned what cannot be used: "),
+        ({"hangover_ms": 1}, "on_call_start returned what cannot be used: hangover_ms"),
+        (ValueError("no"), "on_call_start raised ValueError: no"),
+    ],
+)
+def test_what_on_call_start_cannot_return_is_told_and_the_agent_stays(hold: Hold, returned: Any, error: str) -> None:
+    def function(start: Any) -> Any:
+        if isinstance(returned, Exception):
+            raise returned
+        return returned
+
+    held = hold(["One?"], callbacks=Callbacks(on_call_start=function))
+    ((failure,),) = [held.events("callback_failed")]
+    assert failure["callback"] == "on_call_start"
+    assert failure["error"].startswith(error)
+    assert held.turn(0).heard_text == "Hello there, good evening!"
