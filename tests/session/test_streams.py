@@ -1,0 +1,156 @@
+"""The model and the voice of a call: opened once, when first wanted, closed with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from patter_nb.audio.formats import MULAW_8K, PCM_24K
+from patter_nb.errors import PatterError
+from patter_nb.providers.base import CLOSING_SECONDS, CallContext
+from patter_nb.session.patience import OPENING_SECONDS
+from patter_nb.session.streams import Streams
+
+Virtual = Callable[..., Any]
+
+
+class Provider:
+    """A provider that notes what becomes of it; `opens` and `closes` happen while it opens and closes."""
+
+    provider = "mine"
+    formats = (PCM_24K, MULAW_8K)
+
+    def __init__(self, opens: Any = None, closes: Any = None) -> None:
+        self.opens, self.closes = opens, closes
+        self.log: list[str] = []
+        self.tasks: list[Any] = []
+        self.given: tuple[Any, ...] = ()
+
+    @asynccontextmanager
+    async def open(self, *given: Any) -> AsyncIterator[Any]:
+        self.given = given
+        self.tasks.append(asyncio.current_task())
+        self.log.append("opens")
+        await happen(self.opens)
+        self.log.append("open")
+        try:
+            yield self
+        finally:
+            self.tasks.append(asyncio.current_task())
+            await happen(self.closes)
+            self.log.append("closed")
+
+
+async def happen(what: Any) -> None:
+    if isinstance(what, Exception):
+        raise what
+    if what is not None:
+        await asyncio.sleep(what)
+
+
+def make() -> tuple[Streams, list[str]]:
+    failed: list[str] = []
+    return Streams(CallContext("call_1"), MULAW_8K, failed.append), failed
+
+
+def test_a_provider_is_opened_once_for_all_who_want_it_at_once_and_later(virtual: Virtual) -> None:
+    provider = Provider(opens=1.0)
+
+    async def main() -> None:
+        streams, failed = make()
+        found = await asyncio.gather(*(streams.llm(provider) for _ in range(3)))
+        assert [*found, await streams.llm(provider)] == [provider] * 4
+        assert provider.log == ["opens", "open"]
+        await streams.close()
+        assert failed == []
+
+    virtual(main())
+    assert provider.log == ["opens", "open", "closed"]
+    assert provider.tasks[0] is provider.tasks[1], "what it is made of may have to be closed where it was opened"
+
+
+def test_a_voice_speaks_in_the_lines_format_where_it_can(virtual: Virtual) -> None:
+    async def main() -> Any:
+        streams, _ = make()
+        found = await streams.tts(Provider())
+        await streams.close()
+        return found[0].given[1], found[1]
+
+    assert virtual(main()) == (MULAW_8K, MULAW_8K)
+
+
+@pytest.mark.parametrize(
+    ("opens", "error"),
+    [
+        (ValueError("no key"), "mine raised ValueError: no key"),
+        (PatterError("There is no key."), "There is no key."),
+        (1000.0, f"mine was not open within {OPENING_SECONDS:g} s."),
+    ],
+)
+def test_one_that_cannot_be_opened_is_one_sentence_and_may_be_tried_again(virtual: Virtual, opens: Any, error: str) -> None:
+    async def main() -> None:
+        streams, failed = make()
+        provider = Provider(opens=opens)
+        with pytest.raises(PatterError) as refused:
+            await streams.llm(provider)
+        assert str(refused.value) == error
+        provider.opens = None
+        assert await streams.llm(provider) is provider
+        await streams.close()
+        assert failed == []
+        assert provider.log[-2:] == ["open", "closed"]
+
+    virtual(main())
+
+
+def test_who_gives_up_waiting_does_not_take_it_from_the_others(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        provider = Provider(opens=2.0)
+        impatient, patient = (asyncio.create_task(streams.llm(provider)) for _ in range(2))
+        await asyncio.sleep(1)
+        impatient.cancel()
+        assert await patient is provider
+        await streams.close()
+
+    virtual(main())
+
+
+def test_closing_does_not_wait_for_what_is_still_being_opened(virtual: Virtual) -> None:
+    async def main() -> float:
+        streams, failed = make()
+        wanted = asyncio.create_task(streams.llm(Provider(opens=20.0)))
+        await asyncio.sleep(1)
+        await streams.close()
+        with pytest.raises(asyncio.CancelledError):
+            await wanted
+        assert failed == []
+        return asyncio.get_running_loop().time()
+
+    assert virtual(main()) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("closes", "error", "seconds"),
+    [
+        (ValueError("stuck"), "mine raised ValueError: stuck", 0.0),
+        (60.0, f"The model or the voice was not closed within {CLOSING_SECONDS:g} s.", CLOSING_SECONDS),
+    ],
+)
+def test_one_that_does_not_close_is_told_and_holds_nobody_up(virtual: Virtual, closes: Any, error: str, seconds: float) -> None:
+    async def main() -> float:
+        streams, failed = make()
+        other = Provider()
+        await streams.llm(Provider(closes=closes))
+        await streams.llm(other)
+        await streams.close()
+        assert failed == [error]
+        assert other.log[-1] == "closed"
+        assert len(asyncio.all_tasks()) == 1
+        return asyncio.get_running_loop().time()
+
+    assert virtual(main()) == pytest.approx(seconds, abs=0.1)
