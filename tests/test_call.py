@@ -17,7 +17,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callbacks
 from patter_nb.callers import Line
-from patter_nb.errors import PatterError
+from patter_nb.errors import ConfigError, PatterError
 from patter_nb.live import Live, RevisionLine
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
@@ -284,3 +284,190 @@ def test_a_running_call_can_be_looked_at_from_another_thread() -> None:
     assert durations == sorted(durations)
     lengths = [length for _, _, length in seen]
     assert lengths == sorted(lengths)
+
+
+# What is done to a call while it is on.
+
+
+def ordered(
+    act: Callable[[Call], Any], *, at: int = 0, lines: int = 2, replies: Any = ("First.", "Second."), **given: Any
+) -> Call:
+    """A call in virtual time; `act` is done when the model is asked for the `at`-th time, -1: before the call is answered."""
+    calls: list[Call] = []
+    asked: list[list[Any]] = []
+
+    def answer(messages: Any) -> Any:
+        asked.append(list(messages))
+        if len(asked) - 1 == at:
+            act(calls[0])
+        return replies[len(asked) - 1]
+
+    async def main() -> Call:
+        phone = Patter(store=False)
+        settings = {"stt": ScriptedSTT(["one", "two", "three"]), "first_message": GREETING, **given}
+        agent = phone.agent("You are a test.", **scripted(llm=ScriptedLLM(answer), **settings))
+        calls.append(phone.test(agent, ["One?", "Two?", "Three?"][:lines], speed="max"))
+        if at < 0:
+            act(calls[0])
+        return await calls[0]
+
+    call = asyncio.run(main())
+    call.asked = asked  # type: ignore[attr-defined]
+    return call
+
+
+def heard(call: Call) -> list[tuple[str, str]]:
+    return list(zip(call.turns["kind"], call.turns["heard_text"], strict=True))
+
+
+@pytest.mark.parametrize("at", [-1, 0])
+def test_what_is_to_be_said_is_a_turn_of_its_own_after_what_is_being_said(at: int) -> None:
+    call = ordered(lambda call: (call.say("By the way."), call.say("And this.")), at=at)
+    said = [text for kind, text in heard(call) if kind == "said"]
+    assert said == ["By the way.", "And this."]
+    before = [text for _, text in heard(call)][: heard(call).index(("said", "By the way."))]
+    assert before == ([GREETING] if at < 0 else [GREETING, "First."])
+
+
+def test_what_is_said_at_once_cuts_off_what_is_being_said() -> None:
+    call = ordered(lambda call: call.say("Stop.", interrupt=True), replies=[LONG, "Second."])
+    texts = [text for _, text in heard(call)]
+    assert "Stop." in texts
+    assert LONG not in texts
+
+
+@pytest.mark.parametrize("role", ["system", "user", "assistant"])
+def test_what_is_injected_is_known_from_the_next_answer_on(role: str) -> None:
+    call = ordered(lambda call: call.inject("The bar is open.", role=role))
+    first, second = [[(each.role, each.content) for each in messages] for messages in call.asked]
+    assert (role, "The bar is open.") not in first
+    assert (role, "The bar is open.") in second
+    assert [kind for kind, _ in heard(call)].count("said") == 0
+
+
+def test_what_is_injected_for_a_reply_is_answered_when_nobody_speaks() -> None:
+    call = ordered(lambda call: call.inject("The bar is open.", reply=True), replies=["First.", "It is open!", "Second."])
+    assert ("said", "It is open!") in heard(call)
+    assert len(call.asked) == 3
+
+
+def test_hanging_up_waits_for_what_is_being_said_and_for_the_last_words() -> None:
+    call = ordered(lambda call: call.hangup("Goodbye!"))
+    assert [text for _, text in heard(call)][:2] == [GREETING, "First. Goodbye!"] or heard(call)[-1][1] == "Goodbye!"
+    assert "First." in str(heard(call))
+    assert (call.end_reason, len(call.asked)) == ("hung up by the agent's side", 1)
+
+
+def test_keys_are_pressed_when_the_agent_is_silent() -> None:
+    call = ordered(lambda call: call.send_dtmf("1#", delay_ms=100))
+    assert call.events[call.events["kind"] == "dtmf_sent"]["data"].tolist() == [{"digits": "1#"}]
+
+
+def test_a_call_that_is_handed_on_ends_for_the_agent() -> None:
+    call = ordered(lambda call: call.transfer("+1 (555) 123-4567"))
+    assert ("transfer" in call.end_reason, len(call.asked)) == (True, 1)
+
+
+def test_a_muted_agent_answers_nothing_until_it_may_speak_again() -> None:
+    call = ordered(lambda call: call.mute(), at=-1, lines=1)
+    assert call.asked == []
+    assert "muted" in call.events["kind"].tolist()
+    both = ordered(lambda call: (call.mute(), call.unmute()), at=-1)
+    assert len(both.asked) == 2
+
+
+BAD_ORDERS: list[tuple[Callable[[Call], Any], str]] = [
+    (lambda call: call.say(" "), "text is empty; give the words."),
+    (lambda call: call.say(5), "text is int 5; it must be a string."),  # type: ignore[arg-type]
+    (lambda call: call.inject("x", role="tool"), 'role is \'tool\'; it must be "system", "user" or "assistant".'),
+    (lambda call: call.send_dtmf("1", delay_ms=10), "delay_ms is 10; it must be a whole number from 50 to 5000."),
+    (lambda call: call.send_dtmf("x"), "digits"),
+    (lambda call: call.transfer("555"), "number must be a number in E.164, such as +15551234567, and what was given is none."),
+    (lambda call: call.transfer("+15551234567", mode="warm"), "mode is 'warm'; only a cold transfer"),
+    (lambda call: call.mute(1), "on is 1; it must be True or False."),  # type: ignore[arg-type]
+    (lambda call: call.edit(first_message="x"), "first_message is in use as the call began with it"),
+    (lambda call: call.edit(), "the edit changes nothing"),
+    (lambda call: call.rollback(7), "revision is 7; 'agent' has the revisions 1 to 1."),
+]
+
+
+def test_an_order_that_cannot_be_carried_out_says_why_and_the_call_goes_on_as_if_it_had_not_been_given() -> None:
+    told: list[str] = []
+
+    def act(call: Call) -> None:
+        for order, _ in BAD_ORDERS:
+            with pytest.raises(ConfigError) as caught:
+                order(call)
+            told.append(str(caught.value))
+
+    call = ordered(act)
+    assert len(told) == len(BAD_ORDERS)
+    for (_, words), text in zip(BAD_ORDERS, told, strict=True):
+        assert text.startswith(words)
+    assert heard(call) == [("greeting", GREETING), ("caller", "First."), ("caller", "Second.")]
+    assert call.turns["revision"].tolist() == [1, 1, 1]
+
+
+def test_on_a_call_that_is_over_only_hanging_up_is_harmless(call: Call) -> None:
+    call.hangup("Bye!")
+    orders: list[Callable[[], Any]] = [
+        lambda: call.say("x"), lambda: call.inject("x"), lambda: call.send_dtmf("1"), lambda: call.transfer("+15551234567"),
+        call.mute, call.unmute, lambda: call.edit(system_prompt="x"), lambda: call.rollback(1),
+    ]  # fmt: skip
+    for order in orders:
+        with pytest.raises(ConfigError, match=r"^The call is over"):
+            order()
+    assert call.turns["heard_text"].tolist()[-1] == "Second."
+
+
+def test_an_order_may_be_awaited_and_need_not_be() -> None:
+    async def main() -> Call:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"], speed="max")
+        await call.say("Awaited.")
+        return await call
+
+    assert "Awaited." in asyncio.run(main()).turns["heard_text"].tolist()
+
+
+def test_an_edit_in_mid_call_is_answered_by_from_the_next_reply_on_and_the_rows_say_since_when() -> None:
+    edits: list[Any] = []
+    call = ordered(lambda call: edits.append(call.edit(system_prompt="New.", note="n")), lines=3, replies=["1.", "2.", "3."])
+    assert call.turns["revision"].tolist() == [1, 1, 2, 2]
+    assert ["New." in str(messages[0].content) for messages in call.asked] == [False, True, True]
+    assert (edits[0].state, [each.turn for each in edits[0].applied]) == ("applied", [2])
+    assert call.turns["edit_effective_turn"].tolist()[2:] == [2, 2]
+    assert call.turns["edit_effective_turn"].iloc[:2].isna().all()
+
+
+def test_a_rollback_in_mid_call_takes_the_first_words_again() -> None:
+    def act(call: Call) -> None:
+        call.edit(system_prompt="New.")
+        call.rollback(1)
+
+    call = ordered(act)
+    assert ["You are a test." in str(messages[0].content) for messages in call.asked] == [True, True]
+    assert call.turns["revision"].tolist() == [1, 1, 3]
+
+
+def test_an_edit_after_the_last_reply_is_unused() -> None:
+    edits: list[Any] = []
+    ordered(lambda call: edits.append(call.edit(system_prompt="New.")), at=1)
+    assert (edits[0].state, edits[0].applied) == ("unused", ())
+
+
+def test_a_stream_has_everything_from_the_beginning_however_late_it_is_read_and_ends_with_the_call() -> None:
+    async def main() -> tuple[list[Any], list[Any]]:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"], speed="max")
+        first = [event async for event in call.stream()]
+        await call
+        return first, [event async for event in call.stream()]
+
+    first, again = asyncio.run(main())
+    assert first == again
+    kinds = [event.kind for event in first]
+    assert (kinds[0], kinds[-1]) == ("call_started", "call_ended")
+    wanted = ["user_speech_started", "user_speech_ended", "user_speech_eos", "llm_token", "agent_speech_started"]
+    assert [kind for kind in kinds if kind in wanted] == wanted
+    assert [event.at for event in first] == sorted(event.at for event in first)
