@@ -42,12 +42,6 @@ class Voice:
     words: list[str] = field(default_factory=list)
     """What was transcribed of it while it is undecided."""
 
-    def confirmable_until(self, policy: TurnPolicy) -> float | None:
-        """How long it may still be confirmed; None where nobody is asked."""
-        if policy.confirm_seconds is None or policy.barge_in_seconds is None:
-            return None
-        return self.onset + policy.barge_in_seconds + policy.confirm_seconds
-
     def lasted(self, seconds: float) -> bool:
         """Whether it is at least this long, or need not be."""
         return self.certain or self.last - self.onset >= seconds - ROUNDING_SECONDS

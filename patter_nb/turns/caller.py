@@ -145,10 +145,10 @@ class Caller:
 
     def _confirmable_until(self, voice: Voice, turn: Turn) -> float | None:
         """Until when a confirmation counts, for a voice that lasted long enough over an agent that is heard; else None."""
-        policy, threshold = self._floor.policy, self._floor.policy.barge_in_seconds
-        if threshold is None or not turn.reply.is_heard or turn.kind == "goodbye" or not voice.lasted(threshold):
+        threshold, patience = self._floor.policy.barge_in_seconds, self._floor.policy.confirm_seconds
+        if threshold is None or patience is None or not turn.reply.is_heard or turn.kind == "goodbye":
             return None
-        return voice.confirmable_until(policy)
+        return voice.onset + threshold + patience if voice.lasted(threshold) else None
 
     def _confirm_late(self, stretch: Stretch, voice: Voice, now: float) -> None:
         """The words of a voice that has ended are its confirmation: it was an interruption, and they belong to the next turn."""
@@ -247,7 +247,6 @@ class Caller:
         if part != "overlap" or voice is None or voice.dismissed or turn is not self._floor.speaking:
             return
         if self._confirmable_until(voice, turn) is not None:
-            voice.dismissed = True
             self._backchannel(turn, voice)
 
     def _take(
@@ -275,7 +274,7 @@ class Caller:
                     turn.endpoint.grant(now)
         if turn is floor.listening:
             _note_final(turn, final, now)
-            unnoticed = "vad_stopped_at" not in turn.instants and (self._ear.voice is None or self._ear.voice.turn is not turn)
+            unnoticed = "vad_stopped_at" not in turn.instants and self._ear.voice is None
             if unnoticed and floor.policy.ends_turns == "session":
                 turn.endpoint.grant(now + floor.policy.hangover_seconds)
 

@@ -116,7 +116,7 @@ def test_words_that_do_not_confirm_it_are_overlap_and_make_it_a_backchannel(talk
 @pytest.mark.parametrize(
     ("policy", "at", "interrupts"),
     [({"confirm_seconds": 0.65}, 4.9, True), ({"confirm_seconds": 0.5}, 4.9, False), ({"barge_in_seconds": 0.7}, 4.9, False),
-     ({"barge_in_seconds": 0.6}, 4.9, True)],
+     ({"barge_in_seconds": 0.6}, 4.9, True), ({"barge_in_seconds": 0.5, "confirm_seconds": 0.5}, 5.0, True)],
 )  # fmt: skip
 def test_a_late_confirmation_counts_within_its_time_and_for_a_voice_that_was_long_enough(talk, policy, at, interrupts):
     call = stopped(talk, **policy)
@@ -154,3 +154,13 @@ def test_a_confirmation_is_for_a_heard_agent_only(talk):
     assert not call.events("barge_in")
     call.heard(1.0, 1, 0.4)
     assert call.events("barge_in"), "it was confirmed, and the agent is heard by now"
+
+
+def test_an_agent_that_has_ended_is_not_interrupted_afterwards(talk):
+    call = stopped(talk)
+    call.heard(4.85, 1, 6.0)
+    call.tell(4.9, BargeInConfirmed())
+    assert not call.events("barge_in")
+    call.final(5.0, "stop please")
+    call.wait(6.0)
+    assert call.rows[0].interrupted is False
