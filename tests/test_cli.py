@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,68 @@ def test_a_call_whose_folder_cannot_be_written_says_so(tmp_path: Path, capsys: p
     assert "is kept in memory, since it cannot be written: File exists." in out
     assert "\nrecording  not on the disk\n" in out
     (tmp_path / "recordings").unlink()  # it is tried again until it is written
+
+
+# A typed call with the agent of a file.
+
+AGENT = """
+from patter_nb import Patter, ScriptedLLM, ScriptedSTT, ScriptedTTS
+
+phone = Patter(store="calls.sqlite3")
+NAME = phone.agent("A test.", stt=ScriptedSTT([]), llm=ScriptedLLM(lambda m: f"You said {m[-1].content}."), tts=ScriptedTTS(),
+    first_message="Hello!")
+"""
+
+
+@pytest.mark.parametrize("name", ["agent", "mine"])
+def test_the_agent_of_a_file_is_called_by_typing_and_its_rows_are_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / "bot.py").write_text(AGENT.replace("NAME", name))
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        "import sys; from patter_nb.cli import main; sys.exit(main())",
+        "test",
+        "bot.py",
+    ]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        shown: list[str] = []
+        for wanted, line in (("Hello!", "good evening"), ("You said good evening.", "/quit")):
+            while wanted not in (shown or [""])[-1]:
+                text = program.stdout.readline()
+                assert text, (shown, program.stderr and program.stderr.read())
+                shown.append(text)
+            program.stdin.write(f"{line}\n")
+            program.stdin.flush()
+        out, err = program.communicate(timeout=60)
+    assert (program.returncode, err) == (0, "")
+    assert out.rstrip().endswith("call over: caller hung up")
+    stored = Patter(store=tmp_path / "calls.sqlite3")
+    assert stored.store.turns()["caller_text"].tolist()[-1] == "good evening"
+    stored.store.close()
+
+
+WRONG_FILES = [
+    (None, "bot.py is no file: give the Python file that makes the agent."),
+    ("x = 1", "bot.py makes no agents: let it make one, named agent, with phone.agent(...)."),
+    (
+        AGENT.replace("NAME", "a") + AGENT.replace("NAME", "b"),
+        "bot.py makes 2 agents: let it make one, named agent, with phone.agent(...).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG_FILES)
+def test_a_file_without_one_agent_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str | None, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("bot.py").write_text(text)
+    assert main(["test", "bot.py"]) == 1
+    assert capsys.readouterr().err == f"patter-nb: {words}\n"
