@@ -29,6 +29,7 @@ from patter_nb.callers import Line
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.turns.messages import ToolRequest
 from patter_nb.turns.usage import Price
 
 GREETING = "Hello there, good evening!"
@@ -701,3 +702,179 @@ def test_a_key_that_stands_in_a_providers_error_is_shown_and_stored_nowhere(stor
     for text in shown:
         assert "sk-live" not in text
         assert "Bearer abc" not in text
+
+
+# What cells change while a call is on.
+
+
+def in_call(
+    phone: Patter, act: Callable[[Call], Any], *, at: int = 0, lines: int = 2, test: dict[str, Any] | None = None, **given: Any
+) -> tuple[Call, list[list[Any]]]:
+    """A call in virtual time, and what its model was asked; `act` is done when it is asked for the `at`-th time."""
+    asked: list[list[Any]] = []
+    calls: list[Call] = []
+    replies = given.pop("replies", ["First.", "Second.", "Third."])
+
+    def answer(messages: Any) -> Any:
+        asked.append(list(messages))
+        if len(asked) - 1 == at:
+            act(calls[0])
+        return replies[len(asked) - 1]
+
+    async def main() -> Call:
+        made = agent(phone, **{"llm": ScriptedLLM(answer), **given})
+        calls.append(phone.test(made, ["One?", "Two?", "Three?"][:lines], speed="max", **(test or {})))
+        return await calls[0]
+
+    return asyncio.run(main()), asked
+
+
+def test_an_edit_of_the_phone_is_answered_by_from_the_next_reply_on_and_by_later_calls_from_the_first(phone: Patter) -> None:
+    call, asked = in_call(phone, lambda _: phone.edit(system_prompt="New.", first_message="New hello!", note="why"))
+    assert ["New." in str(messages[0].content) for messages in asked] == [False, True]
+    assert call.turns["revision"].tolist() == [1, 1, 2]
+    assert call.turns["heard_text"].iloc[0] == GREETING
+    revisions = phone.revisions
+    assert revisions[["number", "note", "turns"]].to_numpy().tolist() == [[1, "", 1], [2, "why", 1]]  # a greeting is no answer
+    assert phone.line().newest.agent.greeting == "New hello!"
+
+    async def later() -> Call:
+        return await phone.test(phone.line().newest.agent, ["One?"], speed="max")
+
+    assert asyncio.run(later()).turns["heard_text"].iloc[0] == "New hello!"
+
+
+def test_a_rollback_of_the_phone_is_a_revision_with_nothing_that_differs(phone: Patter) -> None:
+    agent(phone, "One.")
+    phone.edit(system_prompt="Two.")
+    assert phone.diff(1).changes == {"system_prompt": ("One.", "Two.")}
+    assert phone.rollback(1).revision.number == 3
+    assert not phone.diff(1, 3)
+    assert [revision.number for revision in phone.line("agent").revisions] == [1, 2, 3]
+
+
+def test_an_edit_that_is_refused_leaves_the_call_and_the_phone_as_they_were(phone: Patter) -> None:
+    def act(_: Call) -> None:
+        with pytest.raises(ConfigError, match="hangover_ms is 1"):
+            phone.edit(system_prompt="New.", hangover_ms=1)
+
+    call, _ = in_call(phone, act)
+    assert call.turns["revision"].tolist() == [1, 1, 1]
+    assert len(phone.revisions) == 1
+
+
+def test_a_tool_whose_cell_is_run_again_while_a_call_is_on_is_the_one_that_runs(phone: Patter) -> None:
+    def look() -> str:
+        """Look."""
+        return "old"
+
+    def look_again() -> str:
+        """Look."""
+        return "new"
+
+    phone.tool(look)
+    request = ToolRequest("1", "look", "{}")
+    replies = [[request], "First.", [request], "Second."]
+    call, _ = in_call(phone, lambda _: phone.tool(look_again, name="look"), at=1, replies=replies)
+    assert phone.tools_log[["turn", "name", "result"]].to_numpy().tolist() == [[1, "look", "old"], [2, "look", "new"]]
+    assert call.turns["revision"].tolist() == [1, 1, 2]
+
+
+def test_a_tool_with_settings_and_a_guardrail_over_a_check_belong_to_every_agent(phone: Patter) -> None:
+    @phone.tool(name="other", timeout_s=3)
+    def look() -> str:
+        """Look."""
+        return ""
+
+    @phone.guardrail("shouting")
+    def shouts(text: str) -> bool:
+        return text.isupper()
+
+    made = agent(phone)
+    assert [each.name for each in made.tools] == ["other"]
+    assert [each.name for each in made.guardrails] == ["shouting"]
+
+
+def test_a_guardrail_whose_cell_is_run_again_while_a_call_is_on_holds_from_the_next_reply_on(phone: Patter) -> None:
+    phone.guardrail("prices", blocked_terms=["dollars"], replacement="Old.")
+    call, _ = in_call(
+        phone, lambda _: phone.guardrail("prices", blocked_terms=["dollars"], replacement="New."), replies=["In dollars."] * 2
+    )
+    assert call.turns["heard_text"].tolist() == [GREETING, "Old.", "New."]
+
+
+def test_live_calls_are_those_that_are_on(phone: Patter) -> None:
+    seen: list[Any] = []
+    call, _ = in_call(phone, lambda _: seen.append(phone.live_calls))
+    assert seen == [(call,)]
+    assert phone.live_calls == ()
+
+
+# What cells are told.
+
+SPEECH = ("user_speech_started", "user_speech_ended", "user_speech_eos", "llm_token", "audio_out", "agent_speech_started",
+          "agent_speech_ended")  # fmt: skip
+
+
+def test_the_seven_speech_events_are_told_in_their_order_to_the_functions_that_were_set_when_the_call_began(
+    phone: Patter,
+) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    for name in SPEECH:
+        assert getattr(phone, f"on_{name}") is None
+        setattr(phone, f"on_{name}", lambda data, name=name: told.append((name, data)))
+    call, _ = in_call(phone, lambda _: setattr(phone, "on_llm_token", None), lines=2, first_message="")
+    of_first = [name for name, _ in told]
+    assert set(of_first) == set(SPEECH)
+    assert of_first.index("user_speech_started") < of_first.index("user_speech_eos") < of_first.index("llm_token")
+    assert of_first.index("llm_token") < of_first.index("audio_out") < of_first.index("agent_speech_ended")
+    assert [name for name, _ in told].count("llm_token") == 2  # what was set when the call began
+    for _, data in told:
+        assert data["call_id"] == call.id
+        assert data["timestamp_ms"] > 1e12
+    ended = next(data for name, data in told if name == "agent_speech_ended")
+    assert (ended["interrupted"], ended["speech_duration_ms"] > 0) == (False, True)
+    assert phone.on_llm_token is None
+    with pytest.raises(ConfigTypeError, match="on_audio_out is int 5; it must be a function"):
+        phone.on_audio_out = 5  # type: ignore[assignment]
+
+
+def broken(_: Any) -> None:
+    raise ZeroDivisionError("never mind")
+
+
+@pytest.mark.parametrize("name", ["on_call_start", "on_transcript", "on_metrics", "on_call_end", "on_llm_token"])
+def test_a_callback_that_raises_is_an_event_and_the_call_goes_on(phone: Patter, name: str) -> None:
+    if name == "on_llm_token":
+        phone.on_llm_token = broken
+    call, _ = in_call(phone, lambda _: None, test={} if name == "on_llm_token" else {name: broken})
+    assert (call.error, call.turns["heard_text"].tolist()) == (None, [GREETING, "First.", "Second."])
+    failed = call.events[call.events["kind"] == "callback_failed"]["data"].tolist()
+    assert failed
+    for data in failed:
+        assert data["callback"] == name
+        assert "ZeroDivisionError: never mind" in data["error"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_on_call_start_returns_holds_for_that_call_alone(phone: Patter, is_async: bool) -> None:
+    def start(data: dict[str, Any]) -> dict[str, Any]:
+        return {"first_message": f"Hello, {data['direction']}!", "system_prompt": "Changed."}
+
+    async def start_later(data: dict[str, Any]) -> dict[str, Any]:
+        return start(data)
+
+    call, asked = in_call(phone, lambda _: None, test={"on_call_start": start_later if is_async else start})
+    assert call.turns["heard_text"].iloc[0] == "Hello, test!"
+    assert "Changed." in str(asked[0][0].content)
+    assert phone.line().newest.number == 1
+    assert hold(phone).turns["heard_text"].iloc[0] == GREETING
+
+
+@pytest.mark.parametrize("returned", [5, {"hangover_ms": 1}, {"nonsense": 1}, {"name": "x"}])
+def test_what_on_call_start_returns_wrongly_is_an_event_and_the_call_is_held_as_it_was(phone: Patter, returned: Any) -> None:
+    call, _ = in_call(phone, lambda _: None, test={"on_call_start": lambda _: returned})
+    assert call.turns["heard_text"].tolist() == [GREETING, "First.", "Second."]
+    (failed,) = call.events[call.events["kind"] == "callback_failed"]["data"].tolist()
+    assert failed["callback"] == "on_call_start"
+    assert "on_call_start returned" in failed["error"]
