@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from patter_nb.agent import Agent
+from patter_nb.clock import at_real_pace
 from patter_nb.session.boundary import guard
 from patter_nb.tools import Tool
 
@@ -31,7 +32,13 @@ class Servers:
 
     async def open(self) -> None:
         """Connect to all of them side by side."""
-        await asyncio.gather(*(self._connect(server) for server in self._agent.mcp_servers or ()))
+        if not self._agent.mcp_servers:
+            return
+        from patter_nb.tools.mcp import official_client
+
+        with guard(self._failed, who="mcp_servers"), at_real_pace():
+            await asyncio.to_thread(official_client)  # may take seconds, which are not the servers'
+        await asyncio.gather(*(self._connect(server) for server in self._agent.mcp_servers))
 
     async def close(self) -> None:
         with guard(self._failed, who="an MCP server"):

@@ -216,7 +216,7 @@ def _first(error: BaseException | None) -> BaseException | None:
 
 async def _hold(server: McpServer, ready: asyncio.Future[McpConnection], over: asyncio.Event) -> None:
     """Open the connection, tell of it, and close it in the same task when it is over."""
-    mcp = await asyncio.to_thread(_client)
+    mcp = await asyncio.to_thread(official_client)
     log = logging.getLogger("mcp")
     if not log.handlers:  # what it logs goes where the user sends it, and without that nowhere: not under a cell
         log.addHandler(logging.NullHandler())
@@ -230,7 +230,7 @@ async def _hold(server: McpServer, ready: asyncio.Future[McpConnection], over: a
         await over.wait()
 
 
-def _client() -> ModuleType:
+def official_client() -> ModuleType:
     """The official client, with what it would import on the loop at the first call of a tool: jsonschema takes seconds where its
     formats are installed, as JupyterLab installs them."""
     for module in ("mcp.client.stdio", "mcp.client.streamable_http", "jsonschema"):
