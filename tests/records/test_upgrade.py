@@ -7,9 +7,9 @@ import os
 import shutil
 import socket
 import sqlite3
-import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """The URL of a PostgreSQL server without databases of ours; skips where there is none to start."""
     pytest.importorskip("psycopg")
     binaries = next((each.parent for each in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
@@ -62,12 +62,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = Path(found).resolve().parent if found else binaries
     if directory is None or not hasattr(os, "getuid"):
         pytest.skip("no PostgreSQL server is installed")
-    place = tmp_path_factory.mktemp("postgresql")
+    place = Path(tempfile.mkdtemp(prefix="postgresql_"))  # not in pytest's folders, which other users may not enter
     user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
     if user is not None:
         shutil.chown(place, user)
-        for each in (place, *place.parents[:2]):
-            each.chmod(each.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -83,6 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://calls@127.0.0.1:{port}/"
     finally:
         run(directory / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(place)
 
 
 @pytest.fixture
