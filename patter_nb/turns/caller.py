@@ -95,8 +95,9 @@ class Caller:
         self._ear.voice = None
         stretch = self._ear.awaited = Stretch(turn, part, at, now, voice)
         if part == "overlap":
-            for words in voice.words:
-                self._floor.overlap(turn, words)
+            self._floor.keep_overlap(turn, voice.words)
+            if not self._confirmable(voice, turn, now):
+                self._floor.settle_overlap(turn)
         elif turn is not self._floor.speaking:
             self._grant_silence(stretch)
         return turn, part
@@ -118,7 +119,7 @@ class Caller:
 
     def barge_in_confirmed(self, _event: BargeInConfirmed, now: float) -> None:
         """A strategy judged words of a voice that goes on over the agent, or of one that has just ended."""
-        voice, awaited = self._ear.undecided, self._ear.awaited
+        voice, awaited = self._ear.voice, self._ear.awaited
         if voice is not None:
             voice.confirmed = True
         elif awaited is not None and awaited.part == "overlap" and awaited.voice is not None:
@@ -146,25 +147,29 @@ class Caller:
     def _confirmable_until(self, voice: Voice, turn: Turn) -> float | None:
         """Until when a confirmation counts, for a voice that lasted long enough over an agent that is heard; else None."""
         threshold, patience = self._floor.policy.barge_in_seconds, self._floor.policy.confirm_seconds
-        if threshold is None or patience is None or not turn.reply.is_heard or turn.kind == "goodbye":
+        if threshold is None or patience is None or turn.kind == "goodbye":
             return None
-        return voice.onset + threshold + patience if voice.lasted(threshold) else None
+        heard_from = turn.reply.heard_from
+        if heard_from is None or not voice.lasted(threshold):
+            return None
+        return max(voice.onset + threshold, heard_from) + patience
+
+    def _confirmable(self, voice: Voice, turn: Turn, now: float) -> bool:
+        """Whether a confirmation of this voice, which has just ended, would count."""
+        until = self._confirmable_until(voice, turn)
+        return until is not None and now <= until and not voice.dismissed
 
     def _confirm_late(self, stretch: Stretch, voice: Voice, now: float) -> None:
         """The words of a voice that has ended are its confirmation: it was an interruption, and they belong to the next turn."""
         floor, turn = self._floor, stretch.turn
-        if turn is not floor.speaking or voice.dismissed:
+        if turn is not floor.speaking or not self._confirmable(voice, turn, now):
             return
-        until = self._confirmable_until(voice, turn)
-        if until is None or now > until:
-            return
-        kept = len(turn.overlap) - len(voice.words)
-        turn.overlap = turn.overlap[:kept]
+        words, turn.undecided = turn.undecided, []
         floor.interrupt(turn, voice.onset, now)
         turn.silent_from = voice.onset
         mine = floor.caller_turn(voice.onset)
         mine.instants.setdefault("speech_started_at", voice.onset)
-        mine.words += voice.words
+        mine.words += words
         self._ear.awaited = Stretch(mine, "caller", stretch.ended_at, stretch.reported_at)
         self._grant_silence(self._ear.awaited)
 
@@ -243,8 +248,10 @@ class Caller:
 
     def _note_backchannel(self, awaited: Stretch | None, turn: Turn, part: Part) -> None:
         """The words of a voice over the agent are in, and nobody took them for an interruption."""
-        voice = None if awaited is None or awaited.turn is not turn else awaited.voice
-        if part != "overlap" or voice is None or voice.dismissed or turn is not self._floor.speaking:
+        if awaited is None or (awaited.turn, awaited.part) != (turn, "overlap") or part != "overlap":
+            return
+        voice = awaited.voice
+        if voice is None or voice.dismissed or turn is not self._floor.speaking:
             return
         if self._confirmable_until(voice, turn) is not None:
             self._backchannel(turn, voice)
@@ -283,5 +290,8 @@ def _note_final(turn: Turn, final: FinalReceived | None, now: float) -> None:
     """When the final transcript came, and how long text stages then had it."""
     arrived_at = None if final is None else final.arrived_at
     turn.instants["stt_final_at"] = now if arrived_at is None else arrived_at
-    if arrived_at is not None:
+    if arrived_at is None:
+        for name in ("transcript_hooks_started_at", "transcript_hooks_ended_at"):
+            turn.instants.pop(name, None)  # those of an earlier final
+    else:
         turn.instants |= {"transcript_hooks_started_at": arrived_at, "transcript_hooks_ended_at": now}

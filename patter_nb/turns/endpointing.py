@@ -17,6 +17,8 @@ class Endpointing:
     """When the silence granted will have passed; None while the caller speaks, or somebody else decides."""
     reached_at: float | None = None
     """When the engine acted on that."""
+    not_before: float = float("-inf")
+    """Whatever silence is granted, the turn is not over before: another key of the telephone may follow."""
 
     def hold(self) -> None:
         """The caller speaks: there is no silence to wait for."""
@@ -24,7 +26,7 @@ class Endpointing:
 
     def grant(self, until: float) -> None:
         """The caller is silent; the turn is over when they still are at `until`."""
-        self.deadline, self.reached_at = until, None
+        self.deadline, self.reached_at = max(until, self.not_before), None
 
     def is_reached(self, now: float) -> bool:
         """Whether the silence has passed; notes the instant at which that was first seen."""

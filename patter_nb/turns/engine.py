@@ -26,8 +26,9 @@ answer, but is not taken back: voice that ended before it was heard is no overla
 can not be interrupted. Where strategies judge the caller's words (`confirm_seconds`), such voice interrupts only once one of
 them has confirmed it, also just after it ended; one that waits for that in vain is a backchannel: overlap, whatever follows.
 
-**Keys** of the telephone are words. Those pressed within `keys_seconds` of each other are one utterance; "#" ends it. A key
-takes an unheard answer back and interrupts a heard agent at once, unless the agent must not be interrupted.
+**Keys** of the telephone are words. Those pressed within `keys_seconds` of each other are one utterance; "#" ends it. Until it
+has ended no turn is over, whatever silence was granted to a voice. A key takes an unheard answer back and interrupts a heard
+agent at once, unless the agent must not be interrupted.
 
 **Words.** Every transcribed word stands in exactly one `caller_text` or `overlap_text`: in the stretch of speech
 which its date names, else in the one whose final was asked for last, else in that of whoever has the floor. A word
@@ -53,8 +54,8 @@ in the conversation in either case.
 **Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was
 injected, also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given
 afterwards. A polite hang-up, the agent's own, waits for the caller too, and is withdrawn when they cut in before it. A
-muted agent stops what it says and begins nothing: the caller's turns close without a reply, and what it was told to say
-waits.
+muted agent stops what it says and begins nothing: the caller's turns close without a reply, what it was told to say, a
+greeting too, waits, and so a goodbye ends the call at once. A reply that a provider begins by itself is cancelled.
 
 **Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
 the agent, so that a reply and all that follows it are governed by the same numbers.
@@ -248,7 +249,9 @@ class TurnEngine:
     def _call_answered(self, event: e.CallAnswered, now: float) -> None:
         if self._floor.answered_at is None:
             self._floor.answered_at = now
-            if event.greeting:
+            if event.greeting and self._floor.muted:
+                self._orders.wait(e.SayRequested(event.greeting), now)
+            elif event.greeting:
                 self._floor.order(self._floor.open("greeting"), "greeting", now, event.greeting)
 
     def _caller_hung_up(self, _event: e.CallerHungUp, now: float) -> None:
@@ -264,6 +267,8 @@ class TurnEngine:
                 self._caller.fall_silent(floor.ear.voice, floor.ear.voice.last, now)
             floor.yield_floor("the provider began another reply", now)
             floor.adopt(floor.listening or floor.open("said"), event.id, now)
+            if floor.muted:
+                floor.yield_floor("muted", now)
 
     # The rules, beside `Caller.heed_voice` and `Orders.carry_out`. Each returns whether it applied.
 
@@ -275,7 +280,7 @@ class TurnEngine:
             return False
         self._orders.drop()
         reason, cut_at = floor.leaving
-        silent = floor.ear.awaited is None if floor.hung_up else floor.speaking is None
+        silent = floor.ear.awaited is None if floor.hung_up else floor.speaking is None or floor.muted
         if silent or now >= cut_at:
             floor.end(reason, now)
         return self.ended
@@ -327,7 +332,7 @@ class TurnEngine:
         if floor.speaking is not None or now < self._answer_due_at(turn):
             return False
         policy = floor.policy
-        if policy.begins_replies == "provider" and turn.words:
+        if policy.begins_replies == "provider" and turn.words and not floor.muted:
             self._note_failure(turn, "llm", f"the provider did not begin its reply within {policy.reply_timeout_seconds:g} s")
             turn.deaf = True
         if turn.deaf and policy.fallback and not floor.muted:

@@ -242,13 +242,26 @@ class Floor:
 
     def overlap(self, turn: Turn, words: str) -> None:
         """Words spoken over the agent without interrupting it."""
-        turn.overlap.append(words)
-        self.record("overlap", turn=turn.number, text=words)
+        self.keep_overlap(turn, [words])
+        self.settle_overlap(turn)
+
+    def keep_overlap(self, turn: Turn, words: list[str]) -> None:
+        """Words spoken over the agent which may still turn out to interrupt it; those kept before did not."""
+        self.settle_overlap(turn)
+        turn.undecided = list(words)
+
+    def settle_overlap(self, turn: Turn) -> None:
+        """What was spoken over the agent so far did not interrupt it."""
+        for words in turn.undecided:
+            turn.overlap.append(words)
+            self.record("overlap", turn=turn.number, text=words)
+        turn.undecided.clear()
 
     def write_rows(self, now: float, *, force: bool = False) -> None:
         """Write the rows that wait for nothing more; with `force`, all of them."""
         for turn in self.rows.ready(now, self.ear.awaits, force=force):
             turn.written = True
+            self.settle_overlap(turn)
             if turn.blank:
                 self._report_sound(turn)
             else:

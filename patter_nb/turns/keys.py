@@ -40,9 +40,16 @@ class Keys:
         else:
             self._pressed = event.digit
             turn.words.append(_words(self._pressed))
-        self._turn, self._until = turn, now + floor.policy.keys_seconds
-        if floor.ear.voice is None or floor.ear.voice.turn is not turn:
-            turn.endpoint.grant(now if event.digit == LAST_KEY else self._until)
+        turn.deaf = False
+        self._wait(turn, event.digit == LAST_KEY, now)
+
+    def _wait(self, turn: Turn, done: bool, now: float) -> None:
+        """Another key may follow, unless what is being entered is done."""
+        self._turn, self._until = (None, now) if done else (turn, now + self._floor.policy.keys_seconds)
+        turn.endpoint.not_before = self._until
+        voice = self._floor.ear.voice
+        if voice is None or voice.turn is not turn:
+            turn.endpoint.grant(self._until)
 
     def _make_room(self, now: float) -> None:
         """The agent gives way to a key where it would to a voice."""

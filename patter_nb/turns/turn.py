@@ -28,6 +28,8 @@ class Turn:
     number: int = UNNUMBERED
     words: list[str] = field(default_factory=list)
     overlap: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    """Words over the agent that a confirmation may still make an interruption."""
     replies: list[Reply] = field(default_factory=list)
     """All that were ordered; only of the last one anything can have been heard."""
     endpoint: Endpointing = field(default_factory=Endpointing)

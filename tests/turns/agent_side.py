@@ -123,7 +123,10 @@ class Maker:
         self.job = job
 
     def begin(self, text: str | None) -> None:
-        self._post(e.ReplyStarted(self.job.number, 1))
+        world = self.world
+        revision = world.edit() if world.chance(0.1) else world.revision
+        edited = (None, None) if revision == 1 else (world.now, self.job.turn)
+        self._post(e.ReplyStarted(self.job.number, revision, *edited))
         if text is not None:
             self._after(0.01, lambda: self.say([text], generated=True))
             return

@@ -75,8 +75,12 @@ class Recogniser:
             if even_empty:
                 self.world.tell(e.FinalReceived(""))
             return
+        world = self.world
+        if world.policy.confirm_seconds is not None and not world.carrier.silent and world.chance(0.6):
+            world.tell(e.BargeInConfirmed())
         started, ended = (words[0].start, words[-1].end) if self.dated else (None, None)
-        self.world.tell(e.FinalReceived(" ".join(word.text for word in words), started, ended))
+        arrived = world.now - world.between(0.0, 0.01) if world.chance(0.3) else None
+        world.tell(e.FinalReceived(" ".join(word.text for word in words), started, ended, arrived))
 
 
 class Caller:
@@ -84,7 +88,7 @@ class Caller:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        kinds, weights = ["asks", "interrupts", "mhm", "noise", "quiet"], [6, 3, 2, 1, 1]
+        kinds, weights = ["asks", "interrupts", "mhm", "noise", "quiet", "keys"], [6, 3, 2, 1, 1, 1]
         self.plan = world.choice.choices(kinds, weights, k=world.choice.randint(2, 7))
         self.voiced: list[tuple[float, float]] = []
         self.reported = False
@@ -105,7 +109,18 @@ class Caller:
         self._waits = 0.0
         kind = self.plan.pop(0)
         delay = world.between(0.0, 0.8)
+        if kind == "keys":
+            world.after(delay, self._press)
+            return
         world.after(delay, lambda: self._speak(self._utterance(kind), noticed=kind != "quiet"))
+
+    def _press(self) -> None:
+        """Keys, one soon after the other; or not so soon."""
+        world, at = self.world, 0.0
+        for digit in world.choice.sample("0123456789*#", world.choice.randint(1, 4)):
+            world.later_tell(at, e.DtmfReceived(digit))
+            at += world.between(0.05, 0.6) if world.chance(0.8) else 1.2
+        world.after(at, self.act)
 
     def _utterance(self, kind: str) -> list[tuple[str, float]]:
         """Words and sounds with their length in seconds; an empty one is a pause."""

@@ -10,7 +10,10 @@ from patter_nb.turns.events import (
     CallerHungUp,
     FinalReceived,
     InstantRecorded,
+    ProviderReplyStarted,
+    ProviderTurnEnded,
     ProviderTurnStarted,
+    SayRequested,
     SpeechContinued,
     SpeechStarted,
     SpeechStopped,
@@ -164,3 +167,98 @@ def test_an_agent_that_has_ended_is_not_interrupted_afterwards(talk):
     call.final(5.0, "stop please")
     call.wait(6.0)
     assert call.rows[0].interrupted is False
+
+
+def with_words(talk, **policy):
+    """Voice from 4.0 to 4.6 s, of which "no" was transcribed while it went on."""
+    call = over(talk, **policy)
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4), FinalReceived("no"))
+    call.tell(4.8, SpeechStopped(4.6))
+    return call
+
+
+def test_words_that_may_still_interrupt_are_not_told_as_overlap(talk):
+    call = with_words(talk)
+    call.tell(4.9, BargeInConfirmed(), FinalReceived("stop"))
+    call.wait(6.0)
+    assert call.replies[-1].messages[-1].content == "no stop"
+    assert call.events("overlap") == []
+
+
+def test_they_are_told_in_their_order_once_nobody_took_them_for_an_interruption(talk):
+    call = with_words(talk)
+    call.final(4.9, "problem")
+    assert [event["text"] for event in call.events("overlap")] == ["no", "problem"]
+    call.heard(9.0, 1, 6.0)
+    assert call.rows[0].overlap_text == "no problem"
+
+
+@pytest.mark.parametrize("last", [FinalReceived(""), None])
+def test_they_are_overlap_at_the_latest_when_the_row_is_written(talk, last):
+    call = with_words(talk)
+    call.tell(4.9, *[last] if last else [])
+    call.heard(9.0, 1, 6.0)
+    call.wait(13.0)
+    assert call.rows[0].overlap_text == "no"
+    assert call.events("overlap") == [{"turn": 1, "text": "no"}]
+
+
+def test_words_of_an_earlier_voice_do_not_go_with_a_later_one(talk):
+    call = with_words(talk)
+    call.final(4.9, "")
+    call.tell(5.4, SpeechStarted(5.0), SpeechContinued(5.4))
+    call.tell(5.8, SpeechStopped(5.6))
+    call.tell(5.9, BargeInConfirmed(), FinalReceived("stop"))
+    call.tell(6.0, InstantRecorded(1, "cleared_at", 5.95))
+    call.wait(7.0)
+    assert call.replies[-1].messages[-1].content == "stop"
+    assert call.rows[0].overlap_text == "no"
+
+
+@pytest.mark.parametrize("policy", [{"confirm_seconds": None, "barge_in_seconds": 1.0}, {"barge_in_seconds": 1.0}])
+def test_words_nobody_can_confirm_are_overlap_when_the_voice_ends(talk, policy):
+    assert with_words(talk, **policy).events("overlap") == [{"turn": 1, "text": "no"}]
+
+
+def test_words_of_a_backchannel_are_overlap_when_the_voice_ends(talk):
+    assert with_words(talk, confirm_seconds=0.2).events("overlap") == [{"turn": 1, "text": "no"}]
+
+
+def test_a_strategy_has_its_time_from_when_the_agent_is_heard(talk):
+    call = talk("Good evening, this is Acme.", confirm_seconds=0.5)
+    call.made(0.1, 1, "Good evening, this is Acme.", seconds=6.0)
+    call.tell(2.0, SpeechStarted(0.5), SpeechContinued(2.0))
+    call.heard(2.2, 1, 0.2)
+    call.wait(2.49)
+    assert not call.events("backchannel")
+    assert call.tell(2.49, BargeInConfirmed())[0] == CancelReply(1, 0.2)
+
+
+def test_from_then_on_it_may_miss_it_too(talk):
+    call = talk("Good evening, this is Acme.", confirm_seconds=0.5)
+    call.made(0.1, 1, "Good evening, this is Acme.", seconds=6.0)
+    call.tell(2.0, SpeechStarted(0.5), SpeechContinued(2.0))
+    call.heard(2.2, 1, 0.2)
+    call.wait(2.5)
+    assert call.events("backchannel") == [{"turn": 0, "reply": 1, "started_at": 0.5}]
+
+
+def test_a_caller_over_whom_something_urgent_is_said_may_interrupt_it(talk):
+    call = talk(confirm_seconds=1.0)
+    call.tell(1.0, SpeechStarted(1.0), SpeechContinued(2.0))
+    call.tell(2.0, SayRequested("Fire!", interrupt=True))
+    call.made(2.1, 1, "Fire!")
+    call.heard(2.4, 1, 0.2)
+    assert not call.events("barge_in")
+    call.tell(2.5, BargeInConfirmed())
+    assert call.events("barge_in")[0]["started_at"] == 1.0
+
+
+def test_a_turn_of_the_callers_own_is_no_backchannel_whenever_older_words_come(talk):
+    call = talk(ends_turns="provider", begins_replies="provider", confirm_seconds=1.0)
+    call.tell(1.0, ProviderTurnStarted(1.0))
+    call.tell(2.0, ProviderTurnEnded(1.8), ProviderReplyStarted("r"))
+    call.made(2.2, 1, TEXT, seconds=6.0)
+    call.heard(2.6, 1, 0.2)
+    call.final(2.7, "hm", 0.1, 0.5)
+    assert call.events("backchannel") == []

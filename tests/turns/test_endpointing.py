@@ -47,3 +47,11 @@ def test_a_silence_granted_anew_is_reached_anew():
     endpoint.grant(5.0)
     assert not endpoint.is_reached(3.0)
     assert endpoint.next_timer() == 5.0
+
+
+def test_the_turn_is_not_over_before_another_key_could_have_followed():
+    endpoint = Endpointing(not_before=3.0)
+    endpoint.grant(2.0)
+    assert endpoint.next_timer() == 3.0
+    endpoint.grant(3.5)
+    assert endpoint.next_timer() == 3.5

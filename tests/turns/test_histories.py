@@ -12,7 +12,16 @@ from collections import Counter
 import pytest
 
 from patter_nb.turns.commands import AdoptReply, CancelReply, ClearAudio, EndCall, RecordEvent, RecordTurn, RunTool, StartReply
-from patter_nb.turns.events import CallerHungUp, InjectRequested, ToolReturned, TranscriptionFailed
+from patter_nb.turns.events import (
+    BargeInConfirmed,
+    CallerHungUp,
+    DtmfReceived,
+    HangUpRequested,
+    InjectRequested,
+    ReplyStarted,
+    ToolReturned,
+    TranscriptionFailed,
+)
 
 KEYS = re.compile(r"\[DTMF: ([0-9*#]+)\]")
 
@@ -111,12 +120,72 @@ def nobody_is_answered_who_did_not_speak(world):
 def whoever_spoke_is_answered(world):
     """A row of the caller without a reply is one the end of the call overtook, or has an error and no line to say so, or was said
     to an agent that had to be silent."""
-    muted = False
     leaving = min((at for at, command in world.commands if _leaves(command)), default=world.now)
+    held = world.policy.final_timeout_seconds + world.policy.hangover_seconds + 0.05
     for at, command in world.commands:
-        muted = muted or (isinstance(command, RecordEvent) and command.kind == "muted")
         if isinstance(command, RecordTurn) and command.facts.kind == "caller" and not command.facts.reply:
+            muted = any(since <= at <= until + held for since, until in _mutes(world))
             assert at >= leaving or command.facts.error or muted
+
+
+def _mutes(world):
+    """From when to when the agent had to be silent."""
+    events = [(at, command.kind) for at, command in world.commands if isinstance(command, RecordEvent)]
+    changes = [(at, kind == "muted") for at, kind in events if kind in {"muted", "unmuted"}]
+    assert [on for _, on in changes] == [index % 2 == 0 for index in range(len(changes))]
+    times = [at for at, _ in changes] + [world.now]
+    return list(zip(times[::2], times[1::2], strict=False))
+
+
+def a_muted_agent_is_silent(world):
+    """Nothing is begun, and what it was saying is not heard any longer than the clear takes."""
+    for since, until in _mutes(world):
+        begun = [order.kind for at, order, _ in world.orders if since < at < until]
+        assert begun == []
+        assert not [reply for _, ended, reply in world.carrier.audible if since + world.network_seconds + 1e-6 < ended < until]
+
+
+def overlap_is_told_as_it_stands_in_the_row(world):
+    """Every event of overlap is of words that stand in the row of its turn, in their order."""
+    told = {}
+    for data in recorded(world, "overlap"):
+        told[data["turn"]] = [*told.get(data["turn"], []), data["text"]]
+    assert {row.turn: row.overlap_text for row in rows_of(world) if row.overlap_text} == {
+        turn: " ".join(texts) for turn, texts in told.items()
+    }
+
+
+def a_voice_interrupts_or_is_a_backchannel_and_told_once(world):
+    """Where somebody must confirm it, nothing but a key or a provider interrupts without."""
+    began = [(data["turn"], data["started_at"]) for kind in ("barge_in", "backchannel") for data in recorded(world, kind)]
+    assert len(began) == len(set(began))
+    if world.policy.confirm_seconds is None:
+        assert recorded(world, "backchannel") == []
+    elif world.mode != "speech to speech":
+        allowed = [at for at, event in world.told if isinstance(event, BargeInConfirmed | DtmfReceived)]
+        for at, command in world.commands:
+            if isinstance(command, RecordEvent) and command.kind == "barge_in":
+                assert any(command.data["started_at"] <= told <= at for told in allowed)
+
+
+def a_row_has_the_edit_of_its_reply(world):
+    """The revision with which the last reply of a turn was begun, where that was told in time."""
+    begun = {event.reply: event for _, event in world.told if isinstance(event, ReplyStarted)}
+    for row in rows_of(world):
+        if row.revision is not None:
+            event = begun[row.reply]
+            assert (row.revision, row.edit_requested_at, row.edit_effective_turn) == (
+                event.revision,
+                event.edit_requested_at,
+                event.edit_effective_turn,
+            )
+
+
+def nobody_is_hung_up_on_after_a_withdrawal(world):
+    """A polite hang-up is withdrawn or carried out at most once each time it was asked for."""
+    asked = sum(isinstance(event, HangUpRequested) and event.polite for _, event in world.told)
+    withdrawn = len(recorded(world, "hang_up_withdrawn"))
+    assert withdrawn + (world.commands[-1][1].reason == "polite") <= asked
 
 
 def _leaves(command):
@@ -247,6 +316,11 @@ INVARIANTS = [
     every_key_stands_in_one_place,
     nobody_is_answered_who_did_not_speak,
     whoever_spoke_is_answered,
+    a_muted_agent_is_silent,
+    overlap_is_told_as_it_stands_in_the_row,
+    a_voice_interrupts_or_is_a_backchannel_and_told_once,
+    a_row_has_the_edit_of_its_reply,
+    nobody_is_hung_up_on_after_a_withdrawal,
     heard_text_is_what_the_ear_heard,
     nothing_heard_is_forgotten_or_invented,
     a_cancelled_reply_falls_silent,

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from patter_nb.turns.commands import RecordEvent
-from patter_nb.turns.events import CallerHungUp, GuardrailHit, SpeechStarted, StageFailed
+from patter_nb.turns.events import (
+    CallerHungUp,
+    GuardrailHit,
+    InstantRecorded,
+    ReplyStarted,
+    SpeechContinued,
+    SpeechStarted,
+    StageFailed,
+)
 
 HIT = {"name": "prices", "matched": "free", "added_ms": 4.0, "stage": "terms"}
 
@@ -69,3 +77,60 @@ def test_it_is_noted_also_of_a_caller_who_hung_up(talk):
     call.tell(1.6, StageFailed(0, "after_transcribe", "it broke"))
     call.final(1.7, "bye")
     assert call.rows[0].error == "it broke"
+
+
+def test_of_a_reply_that_was_taken_back_it_stands_in_the_row_of_its_turn(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.final(2.5, "is dinner")
+    call.tell(2.6, GuardrailHit(1, "prices", "free", 4.0, "terms"), GuardrailHit(2, "insults", "fool", 4.0, "terms"))
+    call.tell(3.0, CallerHungUp())
+    assert call.rows[0].guardrails == ("prices", "insults")
+
+
+def test_what_comes_before_a_row_that_waits_is_written_is_in_it(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "hello")
+    call.made(2.7, 1, "Hi, sir.")
+    call.heard(3.4, 1, 0.4)
+    call.tell(3.9, SpeechStarted(3.6), SpeechContinued(3.9))
+    call.tell(4.0, GuardrailHit(1, "prices", "free", 4.0, "terms"), StageFailed(1, "on_sentence", "it broke"))
+    assert call.rows == []
+    call.tell(4.1, InstantRecorded(1, "cleared_at", 4.0))
+    assert (call.rows[0].guardrails, call.rows[0].error) == (("prices",), "it broke")
+
+
+def test_it_is_the_turn_that_is_listened_to_rather_than_the_one_that_speaks(talk):
+    call = talk("Good evening.")
+    call.made(0.5, 1, "Good evening.")
+    call.final(0.6, "hello")
+    call.tell(0.7, StageFailed(0, "after_transcribe", "it broke"))
+    call.heard(2.6, 1, 2.0)
+    call.tell(3.0, CallerHungUp())
+    assert [(row.kind, row.error) for row in call.rows] == [("greeting", None), ("caller", "it broke")]
+
+
+def test_a_row_tells_of_the_edit_that_brought_its_revision(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "hello")
+    call.tell(2.4, ReplyStarted(1, 4, edit_requested_at=1.5, edit_effective_turn=1), CallerHungUp())
+    (row,) = call.rows
+    assert (row.revision, row.edit_requested_at, row.edit_effective_turn) == (4, 1.5, 1)
+
+
+def test_the_last_reply_of_a_turn_tells_with_what_it_was_answered(talk):
+    call = talk()
+    call.caller(1.0, 2.0, "when")
+    call.tell(2.4, ReplyStarted(1, 4, edit_requested_at=1.5, edit_effective_turn=1))
+    call.final(2.5, "is dinner")
+    call.tell(2.6, ReplyStarted(2, 1), CallerHungUp())
+    (row,) = call.rows
+    assert (row.revision, row.edit_requested_at, row.edit_effective_turn) == (1, None, None)
+
+
+def test_a_row_without_a_reply_has_no_revision(talk):
+    call = talk()
+    call.final(1.0, "when")
+    call.tell(1.1, CallerHungUp())
+    (row,) = call.rows
+    assert (row.reply, row.revision, row.edit_requested_at, row.edit_effective_turn) == (0, None, None, None)

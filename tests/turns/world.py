@@ -10,6 +10,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests_of_turns_agent_side import Carrier, Job, Maker  # the conftest has loaded them by their path
 from tests_of_turns_caller_side import Caller, Recogniser
@@ -45,6 +46,7 @@ class World:
         self.caller = Caller(self)
         self.fails = choice.choice([0.0, 0.0, 0.1, 0.4])
         self.uses_tools = choice.random() < 0.4
+        self.revision = 1
         self.lag_seconds = choice.choice([0.0, 0.02, 0.3])
 
     def _policy(self) -> TurnPolicy:
@@ -86,6 +88,10 @@ class World:
         self.after(0.01, self.caller.act)
         for _ in range(self.choice.choice([0, 0, 1, 3])):
             self.after(self.between(0.5, 25.0), self._meddle)
+        if self.chance(0.15):
+            muted_at = self.between(0.0, 20.0)
+            self.later_tell(muted_at, e.MuteRequested(True))
+            self.later_tell(muted_at + self.between(0.0, 6.0), e.MuteRequested(False))
         for _ in range(100_000):
             due = self.engine.next_timer()
             if self.engine.ended:
@@ -159,11 +165,25 @@ class World:
                     if self.chance(0.7):
                         self.later_tell(0.001, e.InstantRecorded(max(self.jobs), "cleared_at", self.now))
                 case c.RunTool(reply, identity):
-                    answer = None if self.chance(0.2) else f"result of {identity}"
                     self.jobs[reply].tools[identity] = "ran"
-                    self.later_tell(self.between(0.05, 2.5), e.ToolReturned(reply, identity, answer))
+                    self.after(self.between(0.05, 2.5), lambda reply=reply, identity=identity: self._returns(reply, identity))
                 case _:
                     pass
+
+    def edit(self) -> int:
+        """Another revision of the agent, with numbers of its own; the caller never waits longer than at the beginning."""
+        first = self.policy
+        self.engine.govern(
+            replace(
+                first,
+                hangover_seconds=min(first.hangover_seconds, self.choice.choice([0.2, 0.4])),
+                keys_seconds=min(first.keys_seconds, self.choice.choice([0.3, 1.0])),
+                resume_seconds=self.choice.choice([0.05, 0.2]),
+                fallback=self.choice.choice([first.fallback, "once more please"]),
+            )
+        )
+        self.revision += 1
+        return self.revision
 
     def later_tell(self, seconds: float, event: e.Event) -> None:
         self.after(seconds, lambda: self.tell(event))
@@ -171,6 +191,14 @@ class World:
     def sentence(self, prefix: str, words: int) -> str:
         """Words that are spoken nowhere else, of different lengths."""
         return " ".join(f"{prefix}{self.serial()}{'o' * self.choice.randint(0, 6)}" for _ in range(words))
+
+    def _returns(self, reply: int, identity: str) -> None:
+        """A tool ends; some end the call, as far as the caller lets them."""
+        ends = self.chance(0.2)
+        if ends and self.jobs[reply].cancelled_at is None:
+            self.tell(e.HangUpRequested("polite", polite=True))
+        result = None if self.chance(0.2) else f"result of {identity}"
+        self.tell(e.ToolReturned(reply, identity, result, attempts=self.choice.randint(1, 3), ends_reply=ends))
 
     def _meddle(self) -> None:
         """Somebody wants something of the agent."""
