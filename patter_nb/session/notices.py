@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,13 @@ from patter_nb.session.user_code import UserCode
 CALLBACK_SECONDS = 10.0
 """How long a callback may take before the next one is called; what it does after that is its own affair."""
 
+BACKLOG_SECONDS = 30.0
+"""How long the end of a call waits for the callbacks that are behind, all together. `on_call_end` has its own time after that."""
+
 MOST_EVENTS = 20_000
-"""Events of a call that are kept for readers who come late."""
+"""Events of a call that are kept for its readers. Of what comes after so many they are told the end of the call alone."""
+
+LAST = "on_call_end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,14 @@ class CallEvent:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+Notice = tuple[str, dict[str, Any]]
+"""A callback's name, and what it is told."""
+
+
 class Notices:
     """`tell` may be called from any thread; callbacks run one after the other, readers read on the user's loop.
 
-    `failed(callback, error)` is told of a callback that raised or took too long.
+    `failed(callback, error)` is told of a callback that raised or took too long, or was given up.
     """
 
     def __init__(
@@ -48,7 +58,10 @@ class Notices:
         self._events: list[CallEvent] = []
         self._changed = asyncio.Event()
         self._over = False
-        self._queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        self._queue: deque[Notice] = deque()
+        self._last: Notice | None = None
+        """`on_call_end`, which waits for no other one for ever."""
+        self._current: Notice | None = None
         self._worker: asyncio.Task[None] | None = None
 
     def tell(self, kind: str, at: float, data: Mapping[str, Any], *, callback: str = "") -> None:
@@ -62,14 +75,21 @@ class Notices:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._end)
 
-    async def drained(self, timeout_seconds: float = CALLBACK_SECONDS) -> None:
-        """Wait, on the user's loop, until every callback has been called."""
-        await asyncio.sleep(0)  # what was told from another thread is taken first
-        if self._worker is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
-                    await self._queue.join()
-            self._worker.cancel()
+    async def drained(self, timeout_seconds: float = BACKLOG_SECONDS) -> None:
+        """Wait, on the user's loop, until every callback has been called, `on_call_end` last.
+
+        Those that are not over after `timeout_seconds` are given up, and `failed` is told of how many; `on_call_end` is called
+        all the same, also when this wait is cancelled.
+        """
+        try:
+            await asyncio.sleep(0)  # what was told from another thread is taken first
+            if self._worker is not None:
+                await asyncio.wait((self._worker,), timeout=timeout_seconds)
+        finally:
+            self._give_up(timeout_seconds)
+            if self._last is not None:
+                (name, data), self._last = self._last, None
+                await self._call(name, data)
 
     async def stream(self) -> AsyncIterator[CallEvent]:
         """Every event of the call from its beginning; ends with the call."""
@@ -84,29 +104,46 @@ class Notices:
             await self._changed.wait()
 
     def _take(self, event: CallEvent, callback: str) -> None:
-        if len(self._events) < MOST_EVENTS:
+        if len(self._events) < MOST_EVENTS or event.kind == "call_ended":
             self._events.append(event)
         self._changed.set()
-        if callback and self._callbacks.named(callback) is not None:
-            self._queue.put_nowait((callback, dict(event.data)))
-            if self._worker is None:
-                self._worker = self._loop.create_task(self._call(), name="callbacks")
+        if not callback or self._callbacks.named(callback) is None:
+            return
+        notice = callback, dict(event.data)
+        if callback == LAST:
+            self._last = notice
+            return
+        self._queue.append(notice)
+        if self._worker is None or self._worker.done():
+            self._worker = self._loop.create_task(self._work(), name="callbacks")
 
     def _end(self) -> None:
         self._over = True
         self._changed.set()
 
-    async def _call(self) -> None:
-        while True:
-            name, data = await self._queue.get()
-            try:
-                function = self._callbacks.named(name)
-                if function is not None:
-                    outcome = await self._user_code.call(function, data, deadline_seconds=CALLBACK_SECONDS, name=name)
-                    if outcome.error is not None:
-                        self._failed(name, outcome.error)
-            finally:
-                self._queue.task_done()
+    async def _work(self) -> None:
+        while self._queue:
+            self._current = self._queue.popleft()
+            await self._call(*self._current)
+            self._current = None
+
+    async def _call(self, name: str, data: dict[str, Any]) -> None:
+        function = self._callbacks.named(name)
+        if function is not None:
+            outcome = await self._user_code.call(function, data, deadline_seconds=CALLBACK_SECONDS, name=name)
+            if outcome.error is not None:
+                self._failed(name, outcome.error)
+
+    def _give_up(self, after_seconds: float) -> None:
+        """Drop the callbacks that are not over, and say so."""
+        if self._worker is not None:
+            self._worker.cancel()
+        behind = [*(() if self._current is None else (self._current,)), *self._queue]
+        for name, count in Counter(name for name, _ in behind).items():
+            calls = f"{count} calls of {name} were" if count > 1 else f"1 call of {name} was"
+            self._failed(name, f"{calls} given up when the call was over: callbacks have {after_seconds:g} s to catch up then.")
+        self._queue.clear()
+        self._current = None
 
 
 def timestamp_ms() -> float:
