@@ -148,7 +148,8 @@ class Callbacks:
     on_transcript: Callback | None = None
     on_metrics: Callback | None = None
     on_message: Callback | Remote | None = None
-    """Answers instead of a model: a function of the message, or of the message and the `CallControl`; or a `RemoteMessage`."""
+    """Answers instead of a model: a function of the message, or of the message and the `CallControl` (a second parameter without a
+    default, or named `control` or `call_control`); or a `RemoteMessage`."""
     on_user_speech_started: Callback | None = None
     on_user_speech_ended: Callback | None = None
     on_user_speech_eos: Callback | None = None
@@ -201,7 +202,7 @@ class Orders:
 
     def hangup(self, text: str = "") -> Done:
         """End the call when what is being said was heard, and `text` after it."""
-        self._hand_over(HangUpRequested("hung up by the agent's side", text))
+        self._hand_over(HangUpRequested("hung up by the agent's side", _string("text", text)))
         return Done()
 
     def send_dtmf(self, digits: str, *, delay_ms: int = 300) -> Done:
@@ -286,9 +287,14 @@ def check_number(name: str, number: object) -> str:
     return plain
 
 
-def _words(name: str, text: object) -> str:
+def _string(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise ConfigTypeError(f"{name} is {type(text).__name__} {text!r}; it must be a string.")
-    if not text.strip():
-        raise ConfigError(f"{name} is empty; give the words.")
     return text
+
+
+def _words(name: str, text: object) -> str:
+    words = _string(name, text)
+    if not words.strip():
+        raise ConfigError(f"{name} is empty; give the words.")
+    return words

@@ -40,10 +40,11 @@ def _free(service: Service, provider: str) -> PriceRow:
 BUILT_IN: tuple[PriceRow, ...] = (
     _free("stt", "local"),
     _free("llm", "local"),
+    _free("llm", "on_message"),
     _free("tts", "local"),
     _free("telephony", "simulated"),
 )
-"""What runs on this machine costs nothing, and that is known."""
+"""What runs on this machine, or is answered by a function of the user's, costs nothing, and that is known."""
 
 
 class PriceBook:

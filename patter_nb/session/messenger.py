@@ -61,7 +61,7 @@ class Messenger:
 
     def _arguments(self, payload: dict[str, Any]) -> tuple[Any, ...]:
         assert callable(self.on_message)
-        return (payload, self.control) if _takes_two(self.on_message) else (payload,)
+        return (payload, self.control) if _takes_control(self.on_message) else (payload,)
 
 
 async def _next(pieces: AsyncIterator[str]) -> str | None:
@@ -70,10 +70,12 @@ async def _next(pieces: AsyncIterator[str]) -> str | None:
         return await anext(pieces, None)
 
 
-def _takes_two(function: Callable[..., Any]) -> bool:
+def _takes_control(function: Callable[..., Any]) -> bool:
+    """Whether the second thing it takes is the call's control: it must be given it, or names it. Another default stays."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature
         return False
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(each.kind in kinds for each in parameters) >= 2
+    second = [each for each in parameters if each.kind in kinds][1:2]
+    return any(each.default is each.empty or each.name in ("control", "call_control") for each in second)

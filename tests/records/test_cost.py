@@ -114,6 +114,7 @@ def test_one_unknown_price_makes_its_item_its_turn_and_the_total_nan_and_says_wh
         ("acme", "tts", "tts_requested_at", (math.nan, ("no usage of tts was reported by acme",))),
         ("acme", "stt", "stt_final_at", (math.nan, ("no usage of stt was reported by acme",))),
         ("local", "llm", "llm_requested_at", (0.0, ())),
+        ("on_message", "llm", "llm_requested_at", (0.0, ())),
         ("acme", "llm", "tts_requested_at", (0.0, ())),
     ],
 )
@@ -136,6 +137,7 @@ CANCELLED = [
     (1, 2, "acme", ()),
     (0, 1, "acme", ()),
     (1, 1, "local", ()),
+    (1, 0, "on_message", ()),
 ]
 
 

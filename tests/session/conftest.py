@@ -137,8 +137,8 @@ def make_agent(**settings: Any) -> Agent:
 def facts(agent: Agent) -> CallFacts:
     return CallFacts(
         call_id=CALL, agent=agent.name, revision=1, direction="test", speed="max", started_at=datetime(2020, 1, 1, tzinfo=UTC),
-        stt_provider=agent.stt.provider, stt_model=agent.stt.model, llm_provider=agent.llm and agent.llm.provider,
-        llm_model=agent.llm and agent.llm.model,
+        stt_provider=agent.stt.provider, stt_model=agent.stt.model,
+        llm_provider=agent.llm.provider if agent.llm else "on_message", llm_model=agent.llm.model if agent.llm else "",
         tts_provider=agent.tts.provider, tts_model=agent.tts.model,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_a_function_of_every_kind_answers_each_turn(hold: Hold, on_message: Any)
     held = held_with(hold, on_message, ["One?", "Two?"])
     assert [turn.heard_text for turn in held.turns[1:]] == ["You said one.", "You said two."]
     assert all(turn.error is None for turn in held.turns)
-    assert held.log.cost("call_1").query("part == 'llm'")["usd"].fillna(0).sum() == 0
+    assert list(held.log.cost("call_1").query("part == 'llm'")["usd"]) == [0.0, 0.0, 0.0], "a known nothing"
 
 
 def test_a_message_holds_the_words_the_numbers_and_what_was_said_before(hold: Hold) -> None:
@@ -100,6 +101,47 @@ def test_a_second_argument_that_only_goes_by_its_name_is_left_alone(hold: Hold) 
         return f"A {tone} answer."
 
     assert held_with(hold, answer).turn(1).heard_text == "A kind answer."
+
+
+def warm(message: Any, warmth: float = 0.3) -> str:
+    return f"{message['text']}, {warmth!r}"
+
+
+class Warm:
+    def answer(self, message: Any, warmth: float = 0.3) -> str:
+        return warm(message, warmth)
+
+    def act(self, message: Any, call: Any) -> str:
+        return acts(message, call)
+
+
+def acts(message: Any, control: Any = None) -> str:
+    return f"{message['text']}, {type(control).__name__}"
+
+
+def acts_by_name(message: Any, call_control: Any = None) -> str:
+    return acts(message, call_control)
+
+
+def told_first(tone: str, message: Any, call: Any) -> str:
+    return acts(message, call)
+
+
+@pytest.mark.parametrize(
+    ("on_message", "said"),
+    [
+        (warm, "one, 0.3"),
+        (Warm().answer, "one, 0.3"),
+        (partial(warm, warmth=0.5), "one, 0.5"),
+        (acts, "one, CallControl"),
+        (acts_by_name, "one, CallControl"),
+        (Warm().act, "one, CallControl"),
+        (partial(told_first, "kind"), "one, CallControl"),
+        (partial(Warm.act, Warm()), "one, CallControl"),
+    ],
+)
+def test_a_second_argument_is_the_control_where_it_must_be_given_or_is_named_so(hold: Hold, on_message: Any, said: str) -> None:
+    assert held_with(hold, on_message).turn(1).heard_text == said
 
 
 def raises(message: Any) -> str:
