@@ -148,8 +148,8 @@ class Callbacks:
     on_transcript: Callback | None = None
     on_metrics: Callback | None = None
     on_message: Callback | Remote | None = None
-    """Answers instead of a model: a function of the message, or of the message and the `CallControl` (a second parameter without a
-    default, or named `control` or `call_control`); or a `RemoteMessage`."""
+    """Answers instead of a model: a function of the message, or of the message and the `CallControl` (a second parameter without
+    a default, or named `control` or `call_control`); or a `RemoteMessage`."""
     on_user_speech_started: Callback | None = None
     on_user_speech_ended: Callback | None = None
     on_user_speech_eos: Callback | None = None
