@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,20 +13,26 @@ from patter_nb.live import Difference, Edit, Revision, RevisionLine, Scope
 from patter_nb.tools import Tool
 
 Rule = TypeVar("Rule", Tool, Guardrail)
+Read = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Agents:
-    """`keep(name, revision)` is told each new revision. Safe to use from any thread."""
+    """`keep(name, revision)` is told each new revision, `read` makes settings of what users wrote for them. Safe to use from any
+    thread."""
 
-    def __init__(self, keep: Callable[[str, Revision], None]) -> None:
+    def __init__(self, keep: Callable[[str, Revision], None], read: Read = dict) -> None:
+        self.lock = threading.RLock()
+        """Held while anything changes, and while a call chooses its revision."""
         self._keep = keep
+        self._read = read
         self._lines: dict[str, RevisionLine] = {}
         self._tools: dict[str, Tool] = {}
         self._guardrails: dict[str, Guardrail] = {}
 
     def stage(self, agent: Agent, note: str = "") -> Revision:
         """Make the agent the newest of its line."""
-        return self._line_of(agent.name).stage(agent, note)[0]
+        with self.lock:
+            return self._line_of(agent.name).stage(agent, note)[0]
 
     def known(self, agent: Any) -> Revision | None:
         """The revision of the agent's content, holding this very object; None for one that was never seen."""
@@ -42,16 +49,17 @@ class Agents:
     def line(self, agent: Agent | str | None = None) -> RevisionLine:
         """The line of an agent or a name; without either the only one there is. `ConfigError` where there is none, or more."""
         name = agent.name if isinstance(agent, Agent) else agent
+        with self.lock:
+            lines = dict(self._lines)
+        names = ", ".join(map(repr, lines))
+        if name is None and len(lines) == 1:
+            return next(iter(lines.values()))
         if name is None:
-            if len(self._lines) == 1:
-                return next(iter(self._lines.values()))
-            names = ", ".join(map(repr, self._lines))
             there = f"there are {names}: give agent=" if names else "there is none: use phone.agent(...)"
             raise ConfigError(f"Which agent is meant is not clear; {there}.")
-        if name not in self._lines:
-            names = ", ".join(map(repr, self._lines)) or "none at all"
-            raise ConfigError(f"agent is {name!r}, and there is none of that name; there are: {names}.")
-        return self._lines[name]
+        if name not in lines:
+            raise ConfigError(f"agent is {name!r}, and there is none of that name; there are: {names or 'none at all'}.")
+        return lines[name]
 
     def edit(self, agent: Agent | str | None, changes: Mapping[str, Any], *, note: str, scope: Scope) -> Edit:
         return self.line(agent).propose(changes, note=note, scope=scope)
@@ -66,33 +74,35 @@ class Agents:
 
     def with_rules(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of a new agent with the phone's own tools and guardrails; those the settings name themselves come first."""
-        joined = {
-            "tools": _joined(settings.get("tools"), self._tools),
-            "guardrails": _joined(settings.get("guardrails"), self._guardrails),
-        }
+        with self.lock:
+            joined = {
+                "tools": _joined(settings.get("tools"), self._tools),
+                "guardrails": _joined(settings.get("guardrails"), self._guardrails),
+            }
         return {**settings, **{name: rules for name, rules in joined.items() if rules or name in settings}}
 
     def add_tool(self, tool: Tool) -> list[Edit]:
         """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
-        self._tools[tool.name] = tool
-        return self._spread("tools", tool)
+        with self.lock:
+            self._tools[tool.name] = tool
+            return self._spread("tools", tool)
 
     def add_guardrail(self, rail: Guardrail) -> list[Edit]:
         """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
-        self._guardrails[rail.name] = rail
-        return self._spread("guardrails", rail)
+        with self.lock:
+            self._guardrails[rail.name] = rail
+            return self._spread("guardrails", rail)
 
     def _spread(self, field: str, rule: Tool | Guardrail) -> list[Edit]:
-        edits = []
-        for line in self._lines.values():
-            with line.lock:
-                had = getattr(line.newest.agent, field)
-                edits.append(line.propose({field: _replaced(had, rule)}, note=f"{field[:-1]} {rule.name}"))
-        return edits
+        def changes(agent: Agent) -> dict[str, Any]:
+            return {field: _replaced(getattr(agent, field), rule)}  # a call may have rules of its own, and keeps them
+
+        note = f"{field[:-1]} {rule.name}"
+        return [line.propose_each(changes, (field,), note=note) for line in self._lines.values()]
 
     def _line_of(self, name: str) -> RevisionLine:
         if name not in self._lines:
-            self._lines[name] = RevisionLine(name, lambda revision: self._keep(name, revision))
+            self._lines[name] = RevisionLine(name, lambda revision: self._keep(name, revision), self.lock, self._read)
         return self._lines[name]
 
 

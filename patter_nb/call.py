@@ -115,6 +115,7 @@ class Call(Orders):
         if self._recording is not None and len(self._recording.samples):
             self._shelf.keep(self.id, self._recording)  # its path follows when it is written
         self._session = None
+        self.live.end()  # also where no session ended it: edits shall not wait for this call
 
     async def _afterwards(self) -> None:
         """Write the recording to the disk, and fill in the card.

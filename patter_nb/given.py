@@ -41,11 +41,11 @@ def tell_newer(newer: Revision, given: Revision) -> None:
     print(f"{told}; pinned=True keeps yours.")  # noqa: T201 (a line under the cell, where the one who gave it looks)
 
 
-def with_model(settings: dict[str, Any]) -> dict[str, Any]:
+def with_model(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with a model in the place of a bare function."""
     llm = settings.get("llm")
     if llm is None or isinstance(llm, type | LLM) or not callable(llm):
-        return settings
+        return dict(settings)
     from patter_nb.providers.custom import CustomLLM
 
     return {**settings, "llm": CustomLLM(llm)}

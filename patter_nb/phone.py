@@ -6,7 +6,8 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
 
@@ -44,14 +45,15 @@ from patter_nb.tools import Tool, tool
 if TYPE_CHECKING:
     import pandas as pd
 
+
 class SpeechCallback:
     """One of the seven speech events of a phone: a function of one dictionary, sync or async, or None."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, phone: Patter, owner: type | None = None) -> Callback | None:
-        return phone._speech_events.get(self._name)
+    def __get__(self, phone: Patter | None, owner: type | None = None) -> Callback | None:
+        return None if phone is None else phone._speech_events.get(self._name)
 
     def __set__(self, phone: Patter, function: Callback | None) -> None:
         Callbacks(**{self._name: function})  # says what is wrong with it
@@ -109,7 +111,7 @@ class Patter:
         self._log = CallLog(self._store)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
         self._show = show
-        self._agents = Agents(self._keep)
+        self._agents = Agents(self._keep, with_model)
         self._speech_events: dict[str, Callback | None] = {}
         self._calls: list[Call] = []
 
@@ -167,12 +169,16 @@ class Patter:
         loop = running_loop()
         script = read_caller(caller)
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
-        speaks, newer = self._speaker(agent, callbacks, pinned)
-        check_speed(speed, speaks)
         check_numbers(noise_db, seed)
-        check_first_line(script, greets=bool(speaks.greeting))
-        call, setting = self._make(agent, newer, callbacks, loop)
-        work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, seed=seed, record=record, **setting)
+
+        def fits(agent: Agent) -> None:
+            check_mode(agent, callbacks)
+            check_speed(speed, agent)
+
+        with self._chosen(agent, callbacks, pinned, fits, loop) as (call, setting):
+            check_first_line(script, greets=bool(call.live.current.agent.greeting))
+            asked: dict[str, Any] = {"speed": speed, "noise_db": noise_db, "seed": seed, "record": record}
+            work = SimulatedTest(self._log, call.live, script, **asked, **setting)
         return self._hold(call, work, show)
 
     def console(
@@ -195,9 +201,9 @@ class Patter:
         """
         loop = running_loop()
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
-        _, newer = self._speaker(agent, callbacks, pinned)
-        call, setting = self._make(agent, newer, callbacks, loop)
-        return self._hold(call, ConsoleTest(self._log, call.live, read=read, write=write, **setting), show=False)
+        with self._chosen(agent, callbacks, pinned, lambda agent: check_mode(agent, callbacks), loop) as (call, setting):
+            work = ConsoleTest(self._log, call.live, read=read, write=write, **setting)
+        return self._hold(call, work, show=False)
 
     # Edits, and rules that cells give to the phone.
 
@@ -316,24 +322,32 @@ class Patter:
             )
         )
 
-    def _speaker(self, agent: Agent, callbacks: Callbacks, pinned: bool) -> tuple[Agent, Revision | None]:
-        """Which agent will answer, checked; and its revision, where the line has one that is newer than what was given."""
-        given = self._agents.known(agent)
-        newer = None if given is None or pinned else self._agents.newer(given)
-        speaks = agent if newer is None else newer.agent
-        check_mode(speaks, callbacks)
-        return speaks, newer
+    @contextmanager
+    def _chosen(
+        self, agent: Agent, callbacks: Callbacks, pinned: bool, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop
+    ) -> Iterator[tuple[Call, Setting]]:
+        """A call that has not begun, of the newest revision unless it is `pinned`, and what it is held with.
+
+        Chosen and joined to its line in one step, so that an edit of all calls reaches it from wherever it comes; what raises in
+        the block takes it back.
+        """
+        with self._agents.lock:
+            given = self._agents.known(agent)
+            newer = None if given is None or pinned else self._agents.newer(given)
+            fits(agent if newer is None else newer.agent)
+            if newer is not None and given is not None:
+                tell_newer(newer, given)
+            call, setting = self._make(newer or given or self._agents.stage(agent), callbacks, fits, loop)
+            with ExitStack() as otherwise:
+                otherwise.callback(call.live.end)
+                yield call, setting
+                otherwise.pop_all()
 
     def _make(
-        self, agent: Agent, newer: Revision | None, callbacks: Callbacks, loop: asyncio.AbstractEventLoop
+        self, revision: Revision, callbacks: Callbacks, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop
     ) -> tuple[Call, Setting]:
-        """A call that has not begun, and what it is held with."""
-        given = self._agents.known(agent)
-        if newer is not None and given is not None:
-            tell_newer(newer, given)
-        revision = newer or given or self._agents.stage(agent)
         call_id = f"test_{uuid.uuid4().hex[:12]}"
-        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id), UserCode(loop)
+        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id, fits), UserCode(loop)
         notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
         call = Call(call_id, self._log, self._shelf, live, notices)
         return call, Setting(user_code=user_code, callbacks=callbacks, notices=notices)

@@ -106,6 +106,16 @@ def test_a_rule_of_the_phone_reaches_every_agent_and_the_calls_that_are_on(agent
     assert [each.name for each in agents.with_rules({field: [own]})[field]] == ["own", "x", "y"]
 
 
+def test_a_rule_of_the_phone_leaves_a_call_the_rules_that_it_alone_was_given(agents: Agents) -> None:
+    agents.stage(agent())
+    line, mine, shared = agents.line(), named("mine"), named("shared")
+    live = Live(line.newest, line, "call")
+    live.begin_with("on_call_start", tools=[mine])
+    agents.add_tool(shared)
+    assert live.take(1).revision.agent.tools == (mine, shared)
+    assert line.newest.agent.tools == (shared,)
+
+
 def test_what_an_agent_brings_itself_comes_before_the_phones_of_the_same_name(agents: Agents) -> None:
     shared, mine, rail = named("x", "Shared."), named("x", "Mine."), Guardrail("g", blocked_terms=["x"])
     assert agents.with_rules({"name": "a"}) == {"name": "a"}

@@ -11,6 +11,7 @@ from patter_nb.agent import APPLIES, Agent
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.live import Applied, Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.tools import Tool, tool
 
 
 def agent(prompt: str = "A test.", **settings: Any) -> Agent:
@@ -242,6 +243,53 @@ def test_edits_from_threads_at_once_are_all_kept_here_and_in_the_call() -> None:
         assert len(line.revisions) == 5
         for made in (line.newest.agent, one.take(1).revision.agent):
             assert {name: getattr(made, name) for name in fields} == fields
+
+
+def look(answer: str) -> Tool:
+    def look() -> str:
+        """Look."""
+        return answer
+
+    return tool(look)
+
+
+def test_an_edit_that_only_what_a_function_has_caught_tells_apart_is_in_force_and_keeps_its_number() -> None:
+    line, (one, two) = a_line(2)
+    first, again = look("one"), look("two")
+    line.propose({"tools": [first]})
+    edit = line.propose({"tools": [again]})
+    assert (edit.revision.number, len(line.revisions)) == (2, 2)
+    for holder in (line.newest, one.take(1).revision, two.take(1).revision):
+        assert holder.agent.tools is not None
+        assert holder.agent.tools[0] is again
+    mine = one.propose(tools=[first])
+    assert (mine.revision.number, one.take(2).revision.agent.tools) == (2, (first,))
+    assert line.newest.agent.tools == (again,)  # of one call is of one call
+    assert two.propose(tools=[again]).state == "unused"
+
+
+def test_an_edit_that_one_call_cannot_be_held_with_changes_nothing_anywhere() -> None:
+    line, (one,) = a_line()
+
+    def fits(agent: Agent) -> None:
+        if agent.system_prompt == "Never.":
+            raise ConfigError("system_prompt is not for this call.")
+
+    strict = Live(line.newest, line, "strict", fits)
+    for change in (line.propose, lambda changes: strict.propose(**changes), lambda changes: strict.begin_with(**changes)):
+        with pytest.raises(ConfigError, match="not for this call"):
+            change({"system_prompt": "Never."})
+    assert (len(line.revisions), one.newest.number, strict.newest.number) == (1, 1, 1)
+
+
+def test_a_call_begins_with_what_waited_for_it_and_the_edit_is_applied_at_turn_0() -> None:
+    line, (one,) = a_line()
+    edit = line.propose({"system_prompt": "Two."})
+    one.begin_with("changed", hangover_ms=400)
+    assert (one.current.agent.system_prompt, one.current.agent.hangover_ms) == ("Two.", 400)
+    assert [(each.call_id, each.turn) for each in edit.applied] == [("call 1", 0)]
+    taken = one.take(0)
+    assert (taken.edit_requested_at, taken.edit_effective_turn) == (0.0, 0)
 
 
 @pytest.mark.parametrize("of_call", [False, True])

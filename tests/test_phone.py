@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from patter_nb.call import Call
 from patter_nb.callers import Line
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
 from patter_nb.phone import Patter
+from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.turns.messages import ToolRequest
 from patter_nb.turns.usage import Price
@@ -761,6 +762,67 @@ def test_an_edit_that_is_refused_leaves_the_call_and_the_phone_as_they_were(phon
     call, _ = in_call(phone, act)
     assert call.turns["revision"].tolist() == [1, 1, 1]
     assert len(phone.revisions) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"llm": None}, "llm"),
+        ({"tts": None}, "tts"),
+        ({"tts": RealTimeOnly()}, "real time only"),
+    ],
+)
+def test_an_edit_that_the_call_cannot_be_held_with_is_refused_in_the_cell(
+    phone: Patter, changes: dict[str, Any], words: str
+) -> None:
+    def act(call: Call) -> None:
+        for edit in (phone.edit, call.edit):
+            with pytest.raises(ConfigError, match=words):
+                edit(**changes)
+
+    call, _ = in_call(phone, act)
+    assert (call.error, call.turns["heard_text"].tolist()) == (None, [GREETING, "First.", "Second."])
+
+
+def test_an_edit_takes_a_bare_function_for_a_model(phone: Patter) -> None:
+    async def answer(_: Any) -> AsyncIterator[str]:
+        yield "From a function."
+
+    def act(call: Call) -> None:
+        with pytest.raises(ConfigError, match="llm is CustomLLM, which works in real time only"):
+            call.edit(llm=answer)
+
+    in_call(phone, act)
+    made = phone.edit(llm=answer).revision.agent
+    assert isinstance(made.llm, CustomLLM)
+
+
+class EditsFromAThread(ScriptedLLM):
+    """Edits the phone from another thread in the moment in which a test asks what this model can do."""
+
+    phone: Patter
+
+    @property
+    def virtual_time(self) -> bool:  # type: ignore[override]
+        if (phone := self.__dict__.pop("phone", None)) is not None:
+            edit = threading.Thread(target=phone.edit, kwargs={"system_prompt": "New."}, daemon=True)
+            edit.start()
+            edit.join(0.2)
+            self.edit = edit
+        return True
+
+
+def test_an_edit_from_a_thread_in_the_moment_in_which_a_test_begins_reaches_its_call(phone: Patter) -> None:
+    async def main() -> Call:
+        llm = EditsFromAThread(["First."])
+        made = agent(phone, llm=llm)
+        llm.phone = phone
+        call = phone.test(made, ["One?"], speed="max")
+        llm.edit.join(5)
+        assert call.live.newest == phone.line().newest
+        return await call
+
+    assert asyncio.run(main()).live.current.agent.system_prompt == "New."
 
 
 def test_a_tool_whose_cell_is_run_again_while_a_call_is_on_is_the_one_that_runs(phone: Patter) -> None:

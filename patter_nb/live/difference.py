@@ -6,9 +6,10 @@ import difflib
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from patter_nb.agent import Agent
 from patter_nb.live.revision import Revision
 
 LONG_TEXT = 60
@@ -57,6 +58,20 @@ def difference(before: Revision, after: Revision) -> Difference:
     old, new = before.agent.content(), after.agent.content()
     changes = {name: (old.get(name), new.get(name)) for name in new if old.get(name) != new.get(name)}
     return Difference(before.number, after.number, changes)
+
+
+def alike(one: Agent, other: Agent) -> bool:
+    """Whether nothing differs, the objects that were given included. Contents do not tell: they do not see what a function has
+    caught, or an object keeps to itself."""
+    return all(_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return one is other or (isinstance(one, str | int | float) and type(one) is type(other) and one == other)
 
 
 def _long(value: object) -> bool:

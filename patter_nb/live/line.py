@@ -10,7 +10,7 @@ from typing import Any
 
 from patter_nb.agent import APPLIES, Agent
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.live.difference import Difference, difference
+from patter_nb.live.difference import Difference, alike, difference
 from patter_nb.live.edit import Edit
 from patter_nb.live.live import Live
 from patter_nb.live.revision import Revision, Scope
@@ -19,13 +19,22 @@ from patter_nb.live.revision import Revision, Scope
 class RevisionLine:
     """The revisions of one agent name, oldest first, and the calls that run one of them. Safe to use from any thread.
 
-    `keep` is told each new revision, in order. Two edits at once are both kept: the later one is made from the earlier one.
+    `keep` is told each new revision, in order; `read` makes settings of what users wrote for them. Two edits at once
+    are both kept: the later one is made from the earlier one.
     """
 
-    def __init__(self, name: str, keep: Callable[[Revision], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        name: str,
+        keep: Callable[[Revision], None] = lambda _: None,
+        lock: threading.RLock | None = None,
+        read: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ) -> None:
         self.name = name
-        self.lock = threading.RLock()
+        self.lock = lock or threading.RLock()
+        """Held while anything of the line changes; lines of one phone share it."""
         self._keep = keep
+        self._read = read
         self._revisions: list[Revision] = []
         self._head = 0
         self._lives: list[Live] = []
@@ -87,44 +96,50 @@ class RevisionLine:
         A call that was changed by itself keeps what it was changed to where `changes` do not touch it. `ConfigError` when the
         changes make no agent, here or in one of the calls; nothing has changed then.
         """
+        changes = self._checked(changes)
+        return self.propose_each(lambda _: changes, tuple(changes), note=note, scope=scope)
+
+    def propose_each(
+        self, changes: Callable[[Agent], Mapping[str, Any]], names: Sequence[str], *, note: str = "", scope: Scope = "all calls"
+    ) -> Edit:
+        """Like `propose`, with changes of the fields `names` that depend on what they change: asked for the newest revision, and
+        for each call by itself."""
         if scope not in ("all calls", "next call"):
             raise ConfigError(f'scope is {scope!r}; it must be "all calls" or "next call" (call.edit() changes one call).')
-        self._check(changes)
         with self.lock:
             base = self.newest
-            agent = base.agent.edited(**changes)
+            agent = base.agent.edited(**changes(base.agent))
             lives = list(self._lives) if scope == "all calls" else []
-            made = [(live, live.newest.agent.edited(**changes)) for live in lives]  # all or none: one of them may raise
+            made = [(live, _changed(live, changes(live.newest.agent))) for live in lives]  # all or none: one of them may raise
             head = self._next(base, agent, note, scope)
-            edit = Edit(head, scope, _applies(changes), datetime.now(UTC))
+            edit = Edit(head, scope, {name: APPLIES[name] for name in names}, datetime.now(UTC))
             for live, its_agent in made:
-                own, before = its_agent.content_id(), live.newest
-                if own == before.content_id:
+                before = live.newest
+                if alike(its_agent, before.agent):
                     continue
-                made_here = own != head.content_id
-                live.stage(self._add(its_agent, own, before.number, note, "this call") if made_here else head, edit)
+                shared = alike(its_agent, head.agent)
+                live.stage(head if shared else self._next(before, its_agent, note, "this call"), edit)
             return edit
 
     def propose_for(self, live: Live, changes: Mapping[str, Any], note: str) -> Edit:
         """Change the agent of one call; see `Live.propose`."""
-        self._check(changes)
+        changes = self._checked(changes)
         if later := [name for name in changes if APPLIES[name] == "next call"]:
             remedy = "phone.edit(...) changes it for the calls after it"
             raise ConfigError(f"{later[0]} is in use as the call began with it and stays so until it ends: {remedy}.")
         with self.lock:
             before = live.newest
-            agent = before.agent.edited(**changes)
-            revision = self._next(before, agent, note, "this call")
-            edit = Edit(revision, "this call", _applies(changes), datetime.now(UTC))
+            revision = self._next(before, _changed(live, changes), note, "this call")
+            edit = Edit(revision, "this call", {name: APPLIES[name] for name in changes}, datetime.now(UTC))
             if revision is not before:
                 live.stage(revision, edit)
             return edit
 
     def vary(self, live: Live, changes: Mapping[str, Any], note: str) -> Revision:
         """A revision for one call that has not begun; see `Live.begin_with`."""
-        self._check(changes)
+        changes = self._checked(changes)
         with self.lock:
-            return self._next(live.current, live.current.agent.edited(**changes), note, "this call")
+            return self._next(live.newest, _changed(live, changes), note, "this call")
 
     def roll_back(self, number: int, *, note: str = "", live: Live | None = None, scope: Scope = "all calls") -> Edit:
         """Take the content of an earlier revision again, as a new one: for all calls, or for the one that is given."""
@@ -149,9 +164,20 @@ class RevisionLine:
                 self._lives.remove(live)
 
     def _next(self, base: Revision, agent: Agent, note: str, scope: Scope) -> Revision:
-        """A revision of `agent` made from `base`; `base` itself when nothing differs."""
+        """A revision of `agent` made from `base`; `base` itself when nothing differs.
+
+        Where only what a content id does not see differs, such as what a function has caught, the number stays, and the revision
+        holds the new agent.
+        """
         content_id = agent.content_id()
-        return base if content_id == base.content_id else self._add(agent, content_id, base.number, note, scope)
+        if content_id != base.content_id:
+            return self._add(agent, content_id, base.number, note, scope)
+        if alike(agent, base.agent):
+            return base
+        revision = replace(base, agent=agent)
+        if scope != "this call":
+            self._revisions[base.number - 1] = revision
+        return revision
 
     def _add(self, agent: Agent, content_id: str, parent: int | None, note: str, scope: Scope) -> Revision:
         number = len(self._revisions) + 1
@@ -162,14 +188,18 @@ class RevisionLine:
         self._keep(revision)
         return revision
 
-    def _check(self, changes: Mapping[str, Any]) -> None:
+    def _checked(self, changes: Mapping[str, Any]) -> Mapping[str, Any]:
         if not changes:
             raise ConfigError('the edit changes nothing: name at least one field, such as system_prompt="...".')
         if unknown := [name for name in changes if name not in APPLIES]:
             raise ConfigTypeError(f"an agent has no {', '.join(unknown)}; it has {', '.join(APPLIES)}.")
         if fixed := [name for name in changes if APPLIES[name] == "never"]:
             raise ConfigError(f"{fixed[0]} cannot be edited: make another agent with phone.agent(..., {fixed[0]}=...).")
+        return self._read(changes)
 
 
-def _applies(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: APPLIES[name] for name in changes}
+def _changed(live: Live, changes: Mapping[str, Any]) -> Agent:
+    """The agent that the call's next reply would begin with; `ConfigError` where the call cannot be held with it."""
+    agent = live.newest.agent.edited(**changes)
+    live.fits(agent)
+    return agent

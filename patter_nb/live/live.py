@@ -10,6 +10,7 @@ from patter_nb.live.edit import Applied, Edit
 from patter_nb.live.revision import Revision
 
 if TYPE_CHECKING:
+    from patter_nb.agent import Agent
     from patter_nb.live.line import RevisionLine
 
 
@@ -38,9 +39,13 @@ class Live:
     that is ordered after `propose` has returned is answered by the new revision.
     """
 
-    def __init__(self, revision: Revision, line: RevisionLine, call_id: str = "") -> None:
+    def __init__(
+        self, revision: Revision, line: RevisionLine, call_id: str = "", fits: Callable[[Agent], None] = lambda _: None
+    ) -> None:
         self.call_id = call_id
         self.line = line
+        self.fits = fits
+        """Raises `ConfigError` for an agent that this call cannot be held with."""
         self._taken = Taken(revision)
         self._staged: _Staged | None = None
         self._now: Callable[[], float] = lambda: 0.0
@@ -69,8 +74,12 @@ class Live:
 
     def begin_with(self, note: str = "", **changes: Any) -> Revision:
         """Change the agent of this call before anything of it is open, so any field but its name may change."""
-        revision = self.line.vary(self, changes, note)
-        self._taken = Taken(revision)
+        with self.line.lock:
+            revision = self.line.vary(self, changes, note)
+            staged, self._staged = self._staged, None
+            self._taken = Taken(revision) if staged is None else Taken(revision, staged.requested_at, 0)
+        if staged is not None:  # it is part of what the call begins with
+            staged.edit.take_effect(Applied(self.call_id, 0, self._now(), staged.requested_at))
         return revision
 
     def take(self, turn: int) -> Taken:
