@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from patter_nb.session.inbound import Inbound
 from patter_nb.session.outbound import Outbound
 from patter_nb.session.playout import Heard, Playout
 from patter_nb.session.reception import Reception
-from patter_nb.turns.events import AudioHeard, DtmfReceived, Event, InstantRecorded
+from patter_nb.turns.events import AudioHeard, DtmfReceived, Event, InstantRecorded, KeysPlayed
 
 KEYS = 0
 """The number under which tones of keys are played: no reply has it."""
@@ -51,6 +52,8 @@ class Line:
         self._event = event
         self._over = over
         self._pressed = 0
+        self._sounding: dict[int, float] = {}
+        """Seconds of the tones that have not played yet, by their segment."""
         self._outbound = Outbound(connection, codec)
         self._recorder = StereoRecorder() if record else None
         self._agent_speech = AgentSpeech(codec.audio, self._recorder, lambda data: event("agent_speech", data))
@@ -102,6 +105,8 @@ class Line:
     def clear(self, reply: int) -> None:
         """Drop what is waiting to be played: the audio of this reply."""
         unheard, since = self.playout.clear()
+        for press in tuple(self._sounding):
+            self._played(press)
         now = self._clock.now()
         self.stamp(reply, "cleared_at", now)
         self._agent_speech.cleared(reply, unheard, since, now)
@@ -111,6 +116,7 @@ class Line:
         tones = dtmf_tones(keys, self.audio.hz, gap_ms=delay_ms)
         self._agent_speech.closed(KEYS, interrupted=False)  # keys that were pressed before are a sound of their own
         self._pressed += 1
+        self._sounding[self._pressed] = len(tones) / self.audio.hz
         self.playout.append(KEYS, self._pressed, encode(tones, self.audio), last=True)
 
     def stamp(self, reply: int, name: str, at: float) -> None:
@@ -144,3 +150,9 @@ class Line:
     def _heard(self, heard: Heard) -> None:
         self._post(AudioHeard(heard.reply, heard.segment, heard.seconds, heard.at))
         self._agent_speech.heard(heard)
+        if heard.reply == KEYS and heard.seconds >= self._sounding.get(heard.segment, math.inf):
+            self._played(heard.segment)
+
+    def _played(self, press: int) -> None:
+        del self._sounding[press]
+        self._post(KeysPlayed())

@@ -21,6 +21,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "transcription_failed": "the speech recogniser failed: error",
     "limit_reached": "the call reached a limit: reason",
     "unsaid": "something the agent was told to say was not said before the call ended: text",
+    "undone": "something the agent was told to do was not done before the call ended: order, what",
     "backchannel": "speech over the agent that no strategy took for an interruption: turn, reply, started_at",
     "hang_up_withdrawn": "the caller interrupted before the agent hung up: reason",
     "muted": "the agent was told to be silent:",
@@ -112,7 +113,7 @@ class RunTool:
 
 @dataclass(frozen=True, slots=True)
 class SendDtmf:
-    """Press keys on the line."""
+    """Press keys on the line; `KeysPlayed` tells when that was heard."""
 
     digits: str
     delay_ms: int = 300

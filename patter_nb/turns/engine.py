@@ -53,9 +53,10 @@ in the conversation in either case.
 
 **Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was
 injected, also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given
-afterwards. A polite hang-up, the agent's own, waits for the caller too, and is withdrawn when they cut in before it. A
-muted agent stops what it says and begins nothing: the caller's turns close without a reply, what it was told to say, a
-greeting too, waits, and so a goodbye ends the call at once. A reply that a provider begins by itself is cancelled.
+afterwards. A transfer and a hang-up also wait until keys that were pressed have sounded. A polite hang-up, the agent's own,
+waits for the caller too, and is withdrawn when they cut in, or say something that is answered, before it. A muted agent
+stops what it says and begins nothing: the caller's turns close without a reply, what it was told to say, a greeting too,
+waits, and so a goodbye ends the call at once. A reply that a provider begins by itself is cancelled.
 
 **Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
 the agent, so that a reply and all that follows it are governed by the same numbers.
@@ -145,6 +146,7 @@ class TurnEngine:
             e.MuteRequested: orders.mute_requested,
             e.DtmfReceived: keys.pressed,
             e.DtmfRequested: orders.wait,
+            e.KeysPlayed: orders.keys_played,
         }
         self._rules = (
             self._leave_in_time,
@@ -184,6 +186,8 @@ class TurnEngine:
             return timers[0]
         if self._live is not None:
             timers += [self._live.next_timer(policy.reply_timeout_seconds), self._caller.next_timer()]
+        if floor.speaking is None:
+            timers.append(self._orders.next_timer())
         if turn is not None and turn.endpoint.reached_at is None:
             timers.append(turn.endpoint.deadline)
         elif turn is not None and floor.speaking is None:
@@ -335,6 +339,8 @@ class TurnEngine:
         if policy.begins_replies == "provider" and turn.words and not floor.muted:
             self._note_failure(turn, "llm", f"the provider did not begin its reply within {policy.reply_timeout_seconds:g} s")
             turn.deaf = True
+        if (turn.words or turn.deaf) and not floor.muted:
+            floor.cut_ins += 1
         if turn.deaf and policy.fallback and not floor.muted:
             floor.order(turn, "fallback", now, policy.fallback)
         elif turn.words and not turn.deaf and not floor.muted:

@@ -274,6 +274,11 @@ class DtmfRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysPlayed:
+    """The tones of one `SendDtmf` were heard, or dropped."""
+
+
+@dataclass(frozen=True, slots=True)
 class MuteRequested:
     """The agent shall fall silent and answer nothing while the caller is listened to; or it may speak again."""
 
@@ -311,5 +316,5 @@ Event = (
     | ProviderTurnStarted | ProviderTurnEnded | ProviderReplyStarted | ReplyStarted | InstantRecorded | SegmentReady
     | SegmentSynthesized | SegmentAligned | ReplyGenerated | AudioHeard | ReplyFailed | TranscriptionFailed | ToolCalled
     | ToolReturned | StageFailed | GuardrailHit | BargeInConfirmed | UsageReported | SayRequested | InjectRequested | DtmfReceived
-    | DtmfRequested | MuteRequested | TransferRequested | HangUpRequested | LimitReached
+    | DtmfRequested | KeysPlayed | MuteRequested | TransferRequested | HangUpRequested | LimitReached
 )

@@ -44,7 +44,7 @@ class Floor:
         self.muted = False
         """The agent must be silent: nothing it would say is begun."""
         self.cut_ins = 0
-        """How often the caller took the floor from the agent."""
+        """How often the caller took the floor from the agent, or was answered."""
         self.answered_at: float | None = None
         self.ended = False
         self.failures = 0

@@ -10,6 +10,7 @@ from patter_nb.turns.events import (
     DtmfRequested,
     HangUpRequested,
     InjectRequested,
+    KeysPlayed,
     LimitReached,
     MuteRequested,
     SayRequested,
@@ -21,6 +22,13 @@ from patter_nb.turns.messages import Message, Role
 Order = SayRequested | InjectRequested | DtmfRequested | TransferRequested | HangUpRequested
 
 
+KEY_SECONDS = 0.5
+"""The longest that a key or a pause takes, beside the silence after it."""
+
+LATE_SECONDS = 2.0
+"""How long after their tones must have played keys that nobody reported count as played."""
+
+
 class Orders:
     """Takes the requests of a call, and keeps those that wait for silence in the order in which they came."""
 
@@ -28,6 +36,10 @@ class Orders:
         self._floor = floor
         self._waiting: deque[tuple[Order, int]] = deque()
         """Each with how often the caller had cut in when it came."""
+        self._keys = 0
+        """Orders to press keys whose tones have not played yet."""
+        self._keys_until = 0.0
+        """When they count as played whatever is heard of them."""
 
     # What is asked for.
 
@@ -63,6 +75,9 @@ class Orders:
         else:
             floor.record("unmuted")
 
+    def keys_played(self, _event: KeysPlayed, _now: float) -> None:
+        self._keys = max(0, self._keys - 1)
+
     def limit_reached(self, event: LimitReached, now: float) -> None:
         if self._floor.leaving is None:
             self._floor.record("limit_reached", reason=event.reason)
@@ -78,6 +93,8 @@ class Orders:
         entry = next((entry for entry in self._waiting if not (floor.muted and _speaks(entry[0]))), None)
         if entry is None or (_is_polite(entry[0]) and floor.listening is not None):
             return False
+        if _leaves(entry[0]) and self._press_on(now):
+            return False
         self._waiting.remove(entry)
         match entry[0]:
             case SayRequested(text):
@@ -86,6 +103,7 @@ class Orders:
                 self.forget_injected()
                 floor.order(floor.open("said"), "answer", now)
             case DtmfRequested(digits, delay_ms):
+                self._pressed(digits, delay_ms, now)
                 floor.commands.append(SendDtmf(digits, delay_ms))
                 floor.record("dtmf_sent", digits=digits)
             case TransferRequested(number):
@@ -94,6 +112,10 @@ class Orders:
                 floor.leave(reason, text, now)
         return True
 
+    def next_timer(self) -> float | None:
+        """When an order that waits for keys waits no longer."""
+        return self._keys_until if self._keys and self._waiting else None
+
     def forget_injected(self) -> None:
         """An answer was ordered: it also answers what was injected before."""
         self._waiting = deque(entry for entry in self._waiting if not isinstance(entry[0], InjectRequested))
@@ -101,12 +123,31 @@ class Orders:
     def drop(self) -> None:
         """The call ends before these could be carried out."""
         for order, _ in self._waiting:
-            if isinstance(order, SayRequested):
-                self._floor.record("unsaid", text=order.text)
+            match order:
+                case SayRequested(text):
+                    self._floor.record("unsaid", text=text)
+                case DtmfRequested(digits):
+                    self._floor.record("undone", order="send_dtmf", what=digits)
+                case TransferRequested(number):
+                    self._floor.record("undone", order="transfer", what=number)
+                case _:
+                    pass
         self._waiting.clear()
 
+    def _pressed(self, digits: str, delay_ms: int, now: float) -> None:
+        self._keys += 1
+        seconds = len(digits) * (KEY_SECONDS + delay_ms / 1000)
+        self._keys_until = max(self._keys_until, now + LATE_SECONDS) + seconds
+
+    def _press_on(self, now: float) -> bool:
+        """Whether keys that were pressed still sound: whoever leaves now cuts them off."""
+        if now >= self._keys_until:
+            self._keys = 0
+        return self._keys > 0
+
     def _withdraw(self) -> bool:
-        """The caller cut in since the agent wanted to hang up: it does not want to any more. Never applies as a rule."""
+        """The caller cut in or was answered since the agent wanted to hang up: it does not want to any more. Never applies as a
+        rule."""
         for entry in tuple(self._waiting):
             order, cut_ins = entry
             if isinstance(order, HangUpRequested) and order.polite and cut_ins < self._floor.cut_ins:
@@ -118,6 +159,11 @@ class Orders:
 def _speaks(order: Order) -> bool:
     """Whether the agent would open its mouth for it."""
     return isinstance(order, SayRequested | InjectRequested)
+
+
+def _leaves(order: Order) -> bool:
+    """Whether the line is gone after it."""
+    return isinstance(order, TransferRequested | HangUpRequested)
 
 
 def _is_polite(order: Order) -> bool:

@@ -76,6 +76,31 @@ def test_keys_are_heard_at_the_far_end_once_the_agent_has_said_what_it_says(hold
     assert gaps == pytest.approx([0.2] * 2, abs=0.041)
 
 
+@pytest.mark.parametrize("leave", ["transfer", "hangup"])
+def test_keys_are_heard_to_the_last_before_the_agent_leaves(hold: Hold, leave: str) -> None:
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(0.5)
+        session.control.send_dtmf("1#5", delay_ms=200)
+        getattr(session.control, leave)(*(["+15551234567"] if leave == "transfer" else []))
+
+    held = hold(["One?"], meanwhile=meanwhile, no_reply_seconds=3.0)
+    assert [key for key, _, _ in keys_heard(held.report.heard)] == ["1", "#", "5"]
+    assert held.session.is_transferred == (leave == "transfer")
+
+
+def test_keys_that_a_caller_cuts_off_are_waited_for_no_longer(hold: Hold) -> None:
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(0.5)
+        session.control.send_dtmf("1" * 32, delay_ms=1000)
+        session.control.say("Now I say something.")
+        await tap.at(1.5)
+        session.control.say("At once!", interrupt=True)
+        session.control.hangup()
+
+    held = hold([Line("One?", wait_seconds=40.0)], meanwhile=meanwhile, first_message="", no_reply_seconds=60.0)
+    assert held.session.duration_seconds < 10
+
+
 def test_keys_are_in_the_recording_on_the_agents_side(hold: Hold) -> None:
     held = hold(["One?"], meanwhile=pressing((2.2, "42", 100)), no_reply_seconds=3.0)
     assert [key for key, _, _ in keys_heard(held.session.recording.agent)] == ["4", "2"]

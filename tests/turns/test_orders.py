@@ -23,6 +23,7 @@ from patter_nb.turns.events import (
     FinalReceived,
     HangUpRequested,
     InjectRequested,
+    KeysPlayed,
     LimitReached,
     MuteRequested,
     ReplyFailed,
@@ -302,14 +303,32 @@ def test_what_was_to_be_said_before_a_hang_up_is_said(talk):
 DONE = HangUpRequested("done", polite=True)
 
 
-def test_a_polite_hang_up_waits_for_the_caller_too(talk):
+def test_a_polite_hang_up_waits_for_a_sound_of_the_caller_and_is_carried_out_when_it_held_no_words(talk):
     call = talk()
     call.tell(1.0, SpeechStarted(1.0))
     assert call.tell(1.5, DONE) == []
-    call.tell(2.2, SpeechStopped(2.0), FinalReceived("bye"))
+    call.tell(2.2, SpeechStopped(2.0), FinalReceived(""))
+    assert call.wait(2.4)[-1] == EndCall("done")
+
+
+@pytest.mark.parametrize("answered", [FinalReceived("one more thing"), TranscriptionFailed("broke")])
+def test_a_polite_hang_up_is_withdrawn_when_the_caller_is_answered_before_it(talk, answered):
+    call = talk()
+    call.tell(1.0, SpeechStarted(1.0))
+    assert call.tell(1.5, DONE) == []
+    call.tell(2.2, SpeechStopped(2.0), answered)
     call.wait(2.4)
-    call.made(2.5, 1, "Goodbye.")
-    assert call.heard(4.6, 1, 2.0)[-1] == EndCall("done")
+    assert call.events("hang_up_withdrawn") == [{"reason": "done"}]
+    call.made(2.5, 1, "Of course.")
+    call.heard(4.6, 1, 2.0)
+    assert call.engine.state == "waiting"
+
+
+def test_a_muted_agent_hangs_up_politely_after_what_it_does_not_answer(talk):
+    call = talk()
+    call.tell(1.0, MuteRequested(True), SpeechStarted(1.0), DONE)
+    call.tell(2.2, SpeechStopped(2.0), FinalReceived("bye"))
+    assert call.wait(2.4)[-1] == EndCall("done")
 
 
 def test_a_polite_hang_up_follows_what_is_being_said(talk):
@@ -406,3 +425,54 @@ def test_keys_are_pressed_when_the_agent_is_silent_and_in_their_order(talk):
     assert call.tell(4.0, DtmfRequested("1", 200), DtmfRequested("2")) == []
     call.heard(5.0, 1, 2.0)
     assert [command for command in call.commands if isinstance(command, SendDtmf)] == [SendDtmf("1", 200), SendDtmf("2", 300)]
+
+
+@pytest.mark.parametrize("leave", [TransferRequested("+15551234567"), HangUpRequested("enough"), DONE])
+def test_nobody_leaves_before_keys_that_were_pressed_have_sounded(talk, leave):
+    call = talk()
+    call.tell(1.0, DtmfRequested("12"), DtmfRequested("3"))
+    assert call.tell(1.1, leave) == []
+    assert call.tell(2.0, KeysPlayed()) == []
+    left = call.tell(2.5, KeysPlayed())
+    assert left[-1] in (TransferCall("+15551234567"), EndCall("enough"), EndCall("done"))
+    assert call.tell(3.0, KeysPlayed()) == []
+
+
+def test_what_was_said_to_follow_the_hang_up_waits_behind_it_for_keys(talk):
+    call = talk()
+    call.tell(1.0, DtmfRequested("12"))
+    call.tell(1.1, SayRequested("Now."))
+    assert [order.text for order in call.replies] == ["Now."]
+    call.tell(1.2, HangUpRequested("enough", "Goodbye."))
+    ends(call, 1, 1.5)
+    assert len(call.replies) == 1
+    call.tell(2.0, KeysPlayed())
+    assert [order.text for order in call.replies] == ["Now.", "Goodbye."]
+
+
+def test_keys_that_nobody_reports_count_as_played_in_the_end(talk):
+    call = talk()
+    call.tell(1.0, DtmfRequested("12", 100), DtmfRequested("3", 200))
+    assert call.engine.next_timer() > 100  # nothing waits for them
+    call.tell(1.1, HangUpRequested("enough"))
+    assert call.engine.next_timer() == pytest.approx(1.0 + 2.0 + 2 * 0.6 + 0.7)
+    assert call.wait(4.8) == []
+    assert call.wait(4.91)[-1] == EndCall("enough")
+
+
+def test_keys_that_played_are_not_waited_for_in_vain_while_somebody_speaks(talk):
+    call = talk()
+    call.tell(1.0, DtmfRequested("1", 100))
+    call.tell(1.1, SayRequested("Long."), HangUpRequested("enough"))
+    assert call.engine.next_timer() > 10
+    ends(call, 1, 9.0)
+    assert call.commands[-1] == EndCall("enough")
+
+
+def test_what_was_not_done_before_the_call_ended_is_told(talk):
+    call = speaking(talk())
+    call.tell(4.0, DtmfRequested("12#"), TransferRequested("+15551234567"))
+    call.tell(4.0, InjectRequested("x", reply=True), SayRequested("Wait."))
+    call.tell(4.1, CallerHungUp())
+    assert call.events("undone") == [{"order": "send_dtmf", "what": "12#"}, {"order": "transfer", "what": "+15551234567"}]
+    assert call.events("unsaid") == [{"text": "Wait."}]

@@ -211,6 +211,7 @@ class World:
                 e.DtmfReceived("1"),
                 e.DtmfReceived("#"),
                 e.DtmfRequested("12"),
+                e.KeysPlayed(),
                 e.MuteRequested(True),
                 e.MuteRequested(False),
                 e.BargeInConfirmed(),
