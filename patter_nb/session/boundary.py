@@ -10,12 +10,13 @@ from patter_nb.errors import PatterError, scrub
 
 @contextmanager
 def guard(failed: Callable[[str], None], *, who: str) -> Iterator[None]:
-    """Hand what is raised in the block to `failed` as one sentence. Cancellation passes through."""
+    """Hand what is raised in the block to `failed` as one sentence. Cancellation and Ctrl-C pass through."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001
-        # A provider may be a class out of a notebook cell and raise anything; nothing it raises may end the call.
-        failed(_sentence(error, who))
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        # A provider may be a class out of a notebook cell and raise anything; nothing it raises may end the call. SystemExit
+        # would even end the loop, and with it every other call: asyncio raises it on out of the task.
+        failed(sentence(error, who))
 
 
 async def guarded(work: Awaitable[None], failed: Callable[[str], None], *, who: str) -> None:
@@ -34,9 +35,17 @@ def naming(who: str) -> Iterator[None]:
         raise PatterError(told[0])
 
 
-def _sentence(error: BaseException, who: str) -> str:
+def sentence(error: BaseException, who: str) -> str:
     """Our own errors are sentences already; of a group the first one tells. Keys that stand in it are not repeated."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    told = str(error) if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {error}".removesuffix(": ")
-    return scrub(told)
+    told = _text(error)
+    return scrub(told if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {told}".removesuffix(": "))
+
+
+def _text(error: BaseException) -> str:
+    """What the error says; nothing where its class is a user's and fails at that too."""
+    try:
+        return str(error)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError):
+        return ""

@@ -28,10 +28,14 @@ async def in_thread(function: Callable[..., Any], *arguments: object, who: str) 
 
     def work() -> None:
         returned, failed = list[Any](), list[str]()
-        with guard(failed.append, who=who):
-            returned.append(context.run(function, *arguments))
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_settle, done, returned, failed)
+        try:
+            with guard(failed.append, who=who):
+                returned.append(context.run(function, *arguments))
+        except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError) as error:  # nobody but the function raises them here
+            failed.append(f"{who} ended its thread with {type(error).__name__}.")
+        finally:  # whatever it was that ended the thread, somebody waits
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, done, returned, failed or [f"{who} ended its thread."])
 
     threading.Thread(target=work, name=f"user code {who}", daemon=True).start()
     with at_real_pace():  # virtual time knows nothing of other threads
@@ -41,7 +45,7 @@ async def in_thread(function: Callable[..., Any], *arguments: object, who: str) 
 def _settle(done: asyncio.Future[Any], returned: list[Any], failed: list[str]) -> None:
     if done.done():
         return
-    if failed:
-        done.set_exception(PatterError(failed[0]))
-    else:
+    if returned:
         done.set_result(returned[0])
+    else:
+        done.set_exception(PatterError(failed[0]))

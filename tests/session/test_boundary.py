@@ -8,6 +8,13 @@ from patter_nb.errors import ConfigError, PatterError, ProviderError
 from patter_nb.session.boundary import guard, guarded, naming
 
 
+class WordlessError(Exception):
+    """As an error of a client library whose words need an answer that never came."""
+
+    def __str__(self) -> str:
+        raise AttributeError("response")
+
+
 async def raising(error: BaseException) -> None:
     raise error
 
@@ -21,9 +28,11 @@ async def raising(error: BaseException) -> None:
         (AssertionError(), "scripted raised AssertionError"),
         (ExceptionGroup("tasks", [ExceptionGroup("more", [KeyError("a"), OSError("b")])]), "scripted raised KeyError: 'a'"),
         (ExceptionGroup("tasks", [ProviderError("The voice is gone.", provider="local")]), "The voice is gone."),
+        (SystemExit(3), "scripted raised SystemExit: 3"),
+        (WordlessError(), "scripted raised WordlessError"),
     ],
 )
-def test_an_error_is_handed_on_as_one_sentence(error: Exception, sentence: str) -> None:
+def test_an_error_is_handed_on_as_one_sentence(error: BaseException, sentence: str) -> None:
     told: list[str] = []
     asyncio.run(guarded(raising(error), told.append, who="scripted"))
     assert told == [sentence]
@@ -45,15 +54,16 @@ def test_a_block_is_guarded_like_a_task_and_what_follows_it_runs() -> None:
     assert told == ["scripted raised KeyError: 'a'"]
 
 
-def test_a_named_block_raises_one_sentence_that_names_it() -> None:
-    with pytest.raises(PatterError, match=r"^Filter raised KeyError: 'a'$"), naming("Filter"):
-        raise KeyError("a")
+@pytest.mark.parametrize(("error", "sentence"), [(KeyError("a"), "KeyError: 'a'"), (SystemExit(1), "SystemExit: 1")])
+def test_a_named_block_raises_one_sentence_that_names_it(error: BaseException, sentence: str) -> None:
+    with pytest.raises(PatterError, match=f"^Filter raised {sentence}$"), naming("Filter"):
+        raise error
     with naming("Filter"):
         pass
 
 
-@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt(), SystemExit()])
-def test_what_ends_the_program_passes_every_boundary(error: BaseException) -> None:
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt()])
+def test_what_somebody_ends_passes_every_boundary(error: BaseException) -> None:
     told: list[str] = []
     for boundary in (guard(told.append, who="x"), naming("x")):
         with pytest.raises(type(error)), boundary:

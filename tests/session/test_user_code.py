@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 
 import pytest
@@ -12,6 +13,25 @@ from patter_nb.session.user_code import Outcome, UserCode
 
 def run(coroutine: object) -> Outcome:
     return asyncio.run(coroutine)
+
+
+@pytest.fixture
+def users() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop in a thread of its own, as a notebook's is to a call that has another."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield loop
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+class Ambiguous:
+    """As an array: neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth is ambiguous")
 
 
 def test_sync_and_async_functions_and_returned_awaitables_give_their_value() -> None:
@@ -147,3 +167,74 @@ def test_keys_that_stand_in_what_a_function_raises_are_not_handed_on() -> None:
     outcome = run(UserCode().call(look_up, deadline_seconds=5))
     assert outcome.error is not None
     assert outcome.error.endswith("look_up raised OSError: 401 for https://x/?api_key=••• Authorization: Bearer •••")
+
+
+def test_what_is_read_out_of_a_returned_object_may_fail_as_the_function_may() -> None:
+    def checks() -> object:
+        return Ambiguous()
+
+    outcome = run(UserCode().call(checks, deadline_seconds=5, read=bool))
+    assert outcome.value is None
+    assert outcome.error is not None
+    assert outcome.error.endswith("checks raised ValueError: the truth is ambiguous")
+    assert run(UserCode().call(lambda: [0], deadline_seconds=5, read=bool)) == Outcome(True)
+
+
+def leaves() -> None:
+    raise SystemExit(3)
+
+
+async def leaves_later() -> None:
+    await asyncio.sleep(0)
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("function", [leaves, leaves_later])
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_function_that_exits_ends_neither_the_call_nor_its_loop(function: object, quick: bool) -> None:
+    async def main() -> tuple[Outcome, str]:
+        outcome = await UserCode().call(function, deadline_seconds=5, quick=quick, name="it")
+        return outcome, "still here"
+
+    assert asyncio.run(main()) == (Outcome(error="it raised SystemExit: 3"), "still here")
+
+
+def test_one_that_exits_on_the_users_loop_leaves_that_loop_running(users: asyncio.AbstractEventLoop) -> None:
+    outcome = run(UserCode(users).call(leaves_later, deadline_seconds=5, name="it"))
+    assert outcome == Outcome(error="it raised SystemExit: 3")
+    assert users.is_running()
+
+
+def test_only_a_deadline_makes_an_outcome_late() -> None:
+    async def says_so() -> None:
+        raise TimeoutError("the server took longer than 5 s.")
+
+    assert run(UserCode().call(asyncio.Event().wait, deadline_seconds=0.01)).late
+    assert not run(UserCode().call(says_so, deadline_seconds=60)).late
+
+
+async def _ticks() -> AsyncIterator[int]:
+    for number in range(10):
+        yield number
+        await asyncio.sleep(0.4)
+
+
+def pieces_of(function: object, *arguments: object, together: bool = False) -> list[Outcome]:
+    async def main() -> list[Outcome]:
+        pieces = UserCode().pieces(function, arguments, deadline_seconds=1.0, name="it", together=together)
+        return [piece async for piece in pieces]
+
+    return run_virtual(main())
+
+
+def test_a_deadline_holds_for_each_piece_or_for_all_of_them_together() -> None:
+    assert [piece.value for piece in pieces_of(_ticks)] == list(range(10))
+    *there, last = pieces_of(_ticks, together=True)
+    assert [piece.value for piece in there] == [0, 1, 2]
+    assert last.late
+
+
+def test_a_generator_that_cannot_even_be_made_is_a_sentence() -> None:
+    (piece,) = pieces_of(_ticks, "too", "many")
+    assert piece.error is not None
+    assert "takes 0 positional arguments but 2 were given" in piece.error
