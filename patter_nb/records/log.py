@@ -76,6 +76,13 @@ class CallLog:
                 call.facts = replace(call.facts, started_at=started_at)
                 self._write(Write("calls", {"call_id": call_id, "started_at": started_at.astimezone(UTC)}, update=True))
 
+    def amend(self, facts: CallFacts) -> None:
+        """What was known of a call when it was ordered has changed before it was answered."""
+        with self._lock:
+            if call := self._find(facts.call_id, "what it is held with"):
+                call.facts = facts
+                self._write(Write("calls", rows.call_row(facts, self._phone_id), update=True))
+
     def event(self, call_id: str, at: float, kind: str, data: Mapping[str, object], turn: int | None = None) -> None:
         """Something happened at `at`, in seconds of the call's clock. `data` is kept as plain data; usage in it as its fields."""
         with self._lock:
@@ -161,12 +168,7 @@ class CallLog:
     def transcript(self, call_id: str) -> list[dict[str, str]]:
         """What was said in this call, in order, numbers unmasked: `{"role": "user" | "assistant", "text": ...}`, as it was
         heard."""
-        lines: list[dict[str, str]] = []
-        for facts in self.facts(call_id):
-            for role, text in (("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)):
-                if text:
-                    lines.append({"role": role, "text": text})
-        return lines
+        return [line for facts in self.facts(call_id) for line in spoken_lines(facts)]
 
     def row(self, call_id: str) -> dict[str, Any]:
         """This call's row of `calls()` as plain values, None where one is missing."""
@@ -238,3 +240,9 @@ class CallLog:
     def _write(self, *job: Write) -> None:
         if self._store is not None:
             self._store.write(job)
+
+
+def spoken_lines(facts: TurnFacts) -> list[dict[str, str]]:
+    """The lines of one turn in a transcript."""
+    texts = ("user", facts.caller_text), ("assistant", facts.heard_text), ("user", facts.overlap_text)
+    return [{"role": role, "text": text} for role, text in texts if text]

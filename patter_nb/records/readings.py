@@ -9,7 +9,7 @@ from functools import cached_property
 
 from patter_nb.records.cost import TURN_SERVICES, CostItem, breakdown, call_items, total_item, turn_items
 from patter_nb.records.facts import CallRecord, EventFacts
-from patter_nb.records.metrics import CallMetrics, LatencyBreakdown, TurnMetrics, latency, percentile, statistics
+from patter_nb.records.metrics import CallMetrics, CostBreakdown, LatencyBreakdown, TurnMetrics, latency, percentile, statistics
 from patter_nb.records.plain import usage_from
 from patter_nb.records.prices import PriceBook
 from patter_nb.records.spans import Attribution, Stall, attribute
@@ -76,6 +76,11 @@ class CallReading:
         """The sum of the bill."""
         return total_item(self.cost_items)
 
+    @property
+    def cost(self) -> CostBreakdown:
+        """The bill by service."""
+        return breakdown(self.cost_items, self.prices)
+
     @cached_property
     def metrics(self) -> CallMetrics:
         """The call in Patter's terms."""
@@ -85,7 +90,7 @@ class CallReading:
             call_id=facts.call_id,
             duration_seconds=math.nan if end is None else end.duration_seconds,
             turns=tuple(turn.metrics for turn in self.turns),
-            cost=breakdown(self.cost_items, self.prices),
+            cost=self.cost,
             latency_avg=over_turns["avg"],
             latency_p50=over_turns["p50"],
             latency_p90=over_turns["p90"],

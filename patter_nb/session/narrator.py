@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from patter_nb.agent import Agent
-from patter_nb.records.log import CallLog
+from patter_nb.records.log import CallLog, spoken_lines
 from patter_nb.session.notices import Notices, timestamp_ms
 from patter_nb.turns.commands import Command, RecordTurn, RunTool, StartReply
 from patter_nb.turns.events import (
@@ -17,6 +17,7 @@ from patter_nb.turns.events import (
     DtmfReceived,
     Event,
     GuardrailHit,
+    InjectRequested,
     InstantRecorded,
     SpeechStarted,
     SpeechStopped,
@@ -42,10 +43,12 @@ class Narrator:
         self._heard_reply = 0
         self._heard_since = 0.0
         self._heard_until = 0.0
-        self._tools: dict[str, RunTool] = {}
-
-    def call_started(self, data: Mapping[str, Any]) -> None:
-        self._tell("call_started", data)
+        self._tools: dict[tuple[int, str], tuple[RunTool, int]] = {}
+        """Tools that run, by reply and id, each with the turn that asked for it."""
+        self._lines: list[dict[str, str]] = []
+        """What was said in the turns that have their row."""
+        self._others = 0
+        """Messages of the role "user" that are not the words of the turn that is open: of other turns, or injected."""
 
     # What the engine is told.
 
@@ -73,6 +76,8 @@ class Narrator:
                 self._tell("guardrail", {**hit, "added_ms": event.added_ms})
             case ToolReturned():
                 self._tool_returned(event)
+            case InjectRequested(_, "user"):
+                self._others += 1
             case _:
                 pass
 
@@ -80,12 +85,13 @@ class Narrator:
         """Words of the caller that passed."""
         data = {"role": "user", "text": text, "at": self._now()}
         if final:
-            self._tell("transcript", {**data, "history": self._history()}, callback="on_transcript")
+            self._tell("transcript", {**data, "history": list(self._lines)}, callback="on_transcript")
         else:
             self._tell("interim", data)
 
     def tool_progress(self, name: str, text: str) -> None:
-        self._tell("tool_progress", {"name": name, "text": text, "turn_idx": self._turn})
+        asked = (turn for command, turn in reversed(self._tools.values()) if command.name == name)
+        self._tell("tool_progress", {"name": name, "text": text, "turn_idx": next(asked, self._turn)})
 
     def revision(self, number: int, note: str) -> None:
         self._tell("revision", {"revision": number, "note": note})
@@ -96,8 +102,8 @@ class Narrator:
         match command:
             case StartReply():
                 self._started(command)
-            case RunTool(_, identity, name, arguments):
-                self._tools[identity] = command
+            case RunTool(reply, identity, name, arguments):
+                self._tools[reply, identity] = command, self._turn
                 self._tell("tool_called", {"id": identity, "name": name, "arguments": arguments, "turn_idx": self._turn})
             case _:
                 pass
@@ -114,20 +120,23 @@ class Narrator:
                 interrupted=facts.interrupted,
             )
             self._heard_reply = 0
+        self._lines += spoken_lines(facts)
+        self._others += bool(facts.caller_text)
         if facts.heard_text:
             data = {"role": "assistant", "text": facts.heard_text, "at": self._now(), "turn_idx": facts.turn}
-            self._tell("transcript", {**data, "history": self._history()}, callback="on_transcript")
+            self._tell("transcript", {**data, "history": list(self._lines)}, callback="on_transcript")
         self._metrics(facts)
 
     def _started(self, command: StartReply) -> None:
         self._turn, self._reply = command.turn, command.reply
-        if command.kind != "answer":
+        said = [message.content for message in command.messages if message.role == "user"]
+        # Before an answer begins all other turns have their rows: one more message is of the caller's words that it answers.
+        if command.kind != "answer" or len(said) <= self._others:
             return
         policy = self._agent().policy()
-        said = next((message.content for message in reversed(command.messages) if message.role == "user"), "")
         ended_by = "provider" if policy.ends_turns == "provider" else "vad_silence"
         silence = policy.hangover_seconds * 1000 if ended_by == "vad_silence" else 0.0
-        self._speech("on_user_speech_eos", self._now(), trigger=ended_by, trailing_silence_ms=silence, transcript_so_far=said)
+        self._speech("on_user_speech_eos", self._now(), trigger=ended_by, trailing_silence_ms=silence, transcript_so_far=said[-1])
 
     def _heard(self, event: AudioHeard) -> None:
         if event.reply != self._heard_reply and event.reply:
@@ -136,24 +145,23 @@ class Narrator:
         self._heard_until = event.at
 
     def _tool_returned(self, event: ToolReturned) -> None:
-        asked = self._tools.pop(event.id, None)
+        asked, turn = self._tools.pop((event.reply, event.id), (None, 0))
         if asked is None:
             return
         result = event.error if event.error is not None else event.result or ""
         data = {"id": event.id, "name": asked.name, "arguments": asked.arguments, "result": event.result, "error": event.error}
-        self._tell("tool_returned", {**data, "turn_idx": self._turn})
+        self._tell("tool_returned", {**data, "turn_idx": turn})
         named = {"tool_name": asked.name, "tool_args": asked.arguments, "tool_result": result}
-        told = {"role": "tool", "text": result, "at": self._now(), "turn_idx": self._turn}
+        told = {"role": "tool", "text": result, "at": self._now(), "turn_idx": turn}
         self._tell("transcript", {**told, **named}, callback="on_transcript")
 
     def _metrics(self, facts: TurnFacts) -> None:
-        metrics = self._log.metrics(self._call_id)
-        turn = metrics.turns[-1]
-        cost = {"cost_so_far": metrics.cost, "llm_ttft_ms": turn.latency.llm_ttft_ms}
+        if self._notices is None:
+            return
+        reading = self._log.reading(self._call_id)
+        turn = reading.turns[-1].metrics
+        cost = {"cost_so_far": reading.cost, "llm_ttft_ms": turn.latency.llm_ttft_ms}
         self._tell("metrics", {"turn": turn, "interrupted": facts.interrupted, **cost}, callback="on_metrics")
-
-    def _history(self) -> list[dict[str, str]]:
-        return self._log.transcript(self._call_id)
 
     def _voice(self) -> str:
         tts = self._agent().tts

@@ -130,6 +130,8 @@ class Notices:
     async def _call(self, name: str, data: dict[str, Any]) -> None:
         function = self._callbacks.named(name)
         if function is not None:
+            if "history" in data:  # its lines are those of other events, too, and a callback may change what it is given
+                data["history"] = [dict(line) for line in data["history"]]
             outcome = await self._user_code.call(function, data, deadline_seconds=CALLBACK_SECONDS, name=name)
             if outcome.error is not None:
                 self._failed(name, outcome.error)

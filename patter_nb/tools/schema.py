@@ -7,6 +7,7 @@ Types are pydantic's business: unions, enums, dataclasses, models, literals, dat
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import typing
@@ -92,14 +93,23 @@ def _types(function: Callable[..., Any], name: str) -> dict[str, Any]:
     function = inmost(function)
     call = function if inspect.isroutine(function) else type(function).__call__
     plain = inspect.unwrap(getattr(call, "__func__", call))
-    local = inspect.getclosurevars(plain).nonlocals if hasattr(plain, "__code__") else {}
     try:
-        return typing.get_type_hints(plain, localns=dict(local), include_extras=True)
+        return typing.get_type_hints(plain, localns=_caught(plain), include_extras=True)
     except NameError as error:
         remedy = "define that name outside of any function, before the tool"
         raise ConfigError(f"An annotation of tool {name!r} cannot be read: {error}; {remedy}.") from error
     except TypeError as error:
         raise ConfigError(f"An annotation of tool {name!r} is no type: {error}.") from error
+
+
+def _caught(function: Any) -> dict[str, Any]:
+    """What a function has caught of the functions around it, as far as it is there already."""
+    caught: dict[str, Any] = {}
+    code = getattr(function, "__code__", None)
+    for name, cell in zip(() if code is None else code.co_freevars, getattr(function, "__closure__", None) or (), strict=False):
+        with contextlib.suppress(ValueError):  # it is assigned later
+            caught[name] = cell.cell_contents
+    return caught
 
 
 def _field(kind: Any, parameter: str, default: Any, described: str | None) -> tuple[Any, Any]:

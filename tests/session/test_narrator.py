@@ -13,9 +13,11 @@ import pytest
 
 from patter_nb.callbacks import SPEECH_EVENTS, Callbacks
 from patter_nb.callers import Line
-from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.records import readings
 from patter_nb.records.metrics import CostBreakdown, TurnMetrics
-from patter_nb.tools import tool
+from patter_nb.tools import Reassurance, tool
 from patter_nb.turns.messages import ToolRequest
 
 Hold = Callable[..., Any]
@@ -121,6 +123,23 @@ def test_the_end_of_the_callers_turn_says_who_saw_it(hold: Hold, stt: ScriptedST
     assert (eos["trigger"], eos["trailing_silence_ms"], eos["transcript_so_far"]) == (trigger, silence, "one")
 
 
+@pytest.mark.parametrize("role", ["system", "user"])
+def test_an_answer_to_what_was_injected_is_no_end_of_the_callers_speech(hold: Hold, role: str) -> None:
+    told: Told = []
+
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(2.2)  # the greeting was heard, and the caller has not begun
+        session.control.inject("The guest is a regular.", role=role, reply=True)
+
+    lines = [Line("One?", wait_seconds=1.5), "Two?"]
+    held = hold(lines, meanwhile=meanwhile, callbacks=listener(told, is_async=True))
+    assert [(turn.kind, turn.heard_text) for turn in held.turns] == [
+        ("greeting", "Hello there, good evening!"), ("said", "First answer."), ("caller", "Second answer."), ("caller", "Third answer."),
+    ]  # fmt: skip
+    assert [(each["turn_idx"], each["transcript_so_far"]) for each in of(told, "on_user_speech_eos")] == [(2, "one"), (3, "two")]
+    assert [each["turn_idx"] for each in of(told, "on_llm_token")] == [1, 2, 3]
+
+
 def test_an_interrupted_turn_is_told_as_one_with_what_was_heard(hold: Hold) -> None:
     told: Told = []
     lines = [Line("One?"), Line("Please stop that now.", interrupt_after_seconds=1.5)]
@@ -166,6 +185,35 @@ def test_what_a_tool_returned_or_why_it_failed_is_told(hold: Hold) -> None:
     assert len(of(told, "on_llm_token")) == 1, "the first token of an answer, not of each request"
 
 
+def test_a_tool_that_returns_late_is_told_with_the_turn_that_asked_for_it() -> None:
+    @tool(reassurance=Reassurance("One moment, I have to look this up in the book.", 0))
+    async def look() -> Any:
+        yield {"progress": "begins"}
+        await again.wait()
+        yield {"progress": "half"}
+        yield {"result": "two rooms"}
+
+    again = asyncio.Event()
+
+    async def main() -> list[tuple[str, int]]:
+        phone = Patter(store=False, show=False)
+        llm = ScriptedLLM([[ToolRequest("t1", "look", "{}")], "Fine.", "Finer."])
+        agent = phone.agent("A hotel.", stt=ScriptedSTT(["one", "two", "three"]), llm=llm, tts=ScriptedTTS(), tools=[look])
+        lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.0), "Three?"]
+
+        async def second(data: dict[str, Any]) -> None:
+            if data["turn"].turn_index == 2:
+                again.set()
+
+        call = await phone.test(agent, caller=lines, speed="max", on_metrics=second)
+        told = [event async for event in call.stream() if event.kind.startswith("tool_") or event.data.get("role") == "tool"]
+        return [(event.kind, event.data["turn_idx"]) for event in told]
+
+    assert asyncio.run(main()) == [
+        ("tool_called", 1), ("tool_progress", 1), ("tool_progress", 1), ("tool_returned", 1), ("transcript", 1),
+    ]  # fmt: skip
+
+
 def test_metrics_are_told_for_every_turn_with_the_cost_so_far(hold: Hold) -> None:
     told: Told = []
     held = hold(["One?", "Two?"], callbacks=listener(told, is_async=True))
@@ -193,14 +241,35 @@ def test_sync_callbacks_run_in_a_thread_and_async_ones_on_the_loop(hold: Hold) -
 
 def test_a_callback_may_change_what_it_is_given_without_harm(hold: Hold) -> None:
     told: list[str] = []
+    histories: list[list[str]] = []
 
     async def spoils(data: dict[str, Any]) -> None:
         told.append(data["text"])
+        histories.append([line["text"] for line in data["history"]])
+        for line in data["history"]:
+            line.clear()
         data.clear()
 
     held = hold(["One?"], callbacks=Callbacks(on_transcript=spoils))
     assert told[1:] == ["one", "First answer."]
+    assert histories[-1] == [*told[:1], "one", "First answer."]
     assert held.events("callback_failed") == []
+
+
+def test_a_long_call_is_told_turn_by_turn_and_not_each_time_as_a_whole(hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a turn's metrics hold is read of that turn: its latencies once, the statistics of the call never."""
+    asked: list[int] = []
+    statistics: list[int] = []
+    of_turn = readings.latency
+
+    def latency(facts: Any) -> Any:
+        asked.append(facts.turn)
+        return of_turn(facts)
+
+    monkeypatch.setattr(readings, "latency", latency)
+    monkeypatch.setattr(readings, "statistics", lambda latencies: statistics.append(len(latencies)))
+    hold(["One?", "Two?", "Three?"], callbacks=Callbacks(on_metrics=lambda data: None))
+    assert (asked, statistics) == ([0, 1, 2, 3], [])
 
 
 def test_every_callback_that_raises_is_an_event_of_its_own_and_the_call_goes_on(hold: Hold) -> None:

@@ -245,6 +245,16 @@ def test_what_the_call_hands_in_is_not_in_the_schema():
         bound(made, {"item": "tea", "call_context": {}})
 
 
+def test_a_function_may_use_a_name_that_is_assigned_after_it() -> None:
+    def look(city: str) -> str:
+        return f"{rooms} in {city}"
+
+    made = tool(look)
+    rooms = "two rooms"
+    assert made.spec.parameters["properties"] == {"city": {"type": "string"}}
+    assert made("Rome") == "two rooms in Rome"
+
+
 def test_a_local_type_that_the_function_uses_is_found():
     class Room(BaseModel):
         number: int
