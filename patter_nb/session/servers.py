@@ -17,8 +17,8 @@ CONNECTING_SECONDS = 10.0
 
 
 class Servers:
-    """`failed` is told of each server that could not be reached, and of names that are taken; the call goes on without its
-    tools."""
+    """`failed` is told of each server that could not be reached, of tools that cannot be used, and of names that are taken; the
+    call goes on without them."""
 
     def __init__(self, agent: Agent, failed: Callable[[str], None]) -> None:
         self._agent = agent
@@ -50,6 +50,8 @@ class Servers:
         with guard(self._failed, who="an MCP server"):
             async with asyncio.timeout(CONNECTING_SECONDS):
                 connection = await self._stack.enter_async_context(connect(server))
+            for problem in connection.left_out:
+                self._failed(problem)
             taken = {tool.name for tool in (*(self._agent.tools or ()), *self._tools)}
             for tool in connection.tools:
                 if tool.name in taken:

@@ -28,6 +28,7 @@ CLOSING_SECONDS = 2.0
 """How long the end of a call waits for a server to close; what takes longer is closed beside it."""
 
 CALL_SECONDS = 30.0
+LONGEST_NAME = 64
 MOST_PAGES = 20
 """Pages of a server's list of tools that are read."""
 
@@ -125,20 +126,33 @@ class McpConnection:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self.tools: tuple[Tool, ...] = ()
+        self.left_out: tuple[str, ...] = ()
+        """A sentence for each tool of the server that cannot be used."""
 
     async def load(self) -> None:
-        """Ask the server for its tools."""
+        """Ask the server for its tools. One that cannot be used costs only itself."""
         found: dict[str, Tool] = {}
+        left_out: list[str] = []
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             page = await self._client.list_tools(cursor=cursor)
             for told in page.tools:
-                tool = self._tool(told)
-                found.setdefault(tool.name, tool)
+                try:
+                    tool = self._tool(told)
+                except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+                    # What a schema is made of is the server's affair: it may hold anything that JSON can.
+                    reason = scrub(str(error)).rstrip(".") if isinstance(error, ConfigError) else "its schema is none"
+                    left_out.append(self._told(told.name, f"cannot be used: {reason}"))
+                    continue
+                if found.setdefault(tool.name, tool) is not tool:
+                    left_out.append(self._told(told.name, f"is called {tool.name!r} here, like another one, and is left out"))
             cursor = page.next_cursor
             if not cursor:
                 break
-        self.tools = tuple(found.values())
+        self.tools, self.left_out = tuple(found.values()), tuple(left_out)
+
+    def _told(self, name: str, what: str) -> str:
+        return f"The tool {name[:LONGEST_NAME]!r} of the MCP server {self._server.shown} {what}."
 
     def _tool(self, told: Any) -> Tool:
         given = told.input_schema or {}
@@ -147,7 +161,7 @@ class McpConnection:
             schema["additionalProperties"] = given["additionalProperties"]
         return Tool(
             # MCP allows dots and slashes, which models' interfaces do not.
-            name=re.sub(r"[^A-Za-z0-9_-]", "_", told.name)[:64],
+            name=re.sub(r"[^A-Za-z0-9_-]", "_", told.name)[:LONGEST_NAME],
             description=told.description or "",
             parameters=schema,
             handler=partial(self._call, told.name),

@@ -134,7 +134,8 @@ def test_an_answer_to_what_was_injected_is_no_end_of_the_callers_speech(hold: Ho
     lines = [Line("One?", wait_seconds=1.5), "Two?"]
     held = hold(lines, meanwhile=meanwhile, callbacks=listener(told, is_async=True))
     assert [(turn.kind, turn.heard_text) for turn in held.turns] == [
-        ("greeting", "Hello there, good evening!"), ("said", "First answer."), ("caller", "Second answer."), ("caller", "Third answer."),
+        ("greeting", "Hello there, good evening!"), ("said", "First answer."),
+        ("caller", "Second answer."), ("caller", "Third answer."),
     ]  # fmt: skip
     assert [(each["turn_idx"], each["transcript_so_far"]) for each in of(told, "on_user_speech_eos")] == [(2, "one"), (3, "two")]
     assert [each["turn_idx"] for each in of(told, "on_llm_token")] == [1, 2, 3]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.scripted import ScriptedLLM
 from patter_nb.tools import tool
 from patter_nb.tools.mcp import McpServer
@@ -107,8 +108,6 @@ def test_a_name_that_is_taken_is_told_and_the_agents_own_tool_stays(hold: Hold) 
 def test_of_two_servers_with_the_same_tools_each_tool_is_there_once(hold: Hold) -> None:
     offered: list[str] = []
 
-    from patter_nb.providers.custom import CustomLLM
-
     async def generate(messages: Any, tools: Any) -> Any:
         offered.extend(each["function"]["name"] for each in tools)
         yield "Fine."
@@ -118,6 +117,29 @@ def test_of_two_servers_with_the_same_tools_each_tool_is_there_once(hold: Hold) 
         {"transfer_call", "end_call", "book", "rooms_free", "refuse", "environment", "header", "leave"}
     )
     assert len(held.events("mcp_failed")) == 6
+
+
+def test_a_tool_that_cannot_be_used_costs_itself_alone_and_is_told(hold: Hold) -> None:
+    """Schemas that are none, names that are none, and names that become the same: of each the others are there."""
+    offered: list[str] = []
+
+    async def generate(messages: Any, tools: Any) -> Any:
+        offered.extend(each["function"]["name"] for each in tools)
+        yield "Fine."
+
+    odd = McpServer(command=sys.executable, args=(str(Path(SERVER).with_name("odd_mcp_server.py")),), name="odd")
+    held = hold(["One?"], llm=CustomLLM(generate, virtual_time=True), mcp_servers=[odd])
+    assert offered == ["transfer_call", "end_call", "book", "rooms_free", "x" * 64, "last"]
+    told = [each["error"] for each in held.events("mcp_failed")]
+    assert told == [
+        "The tool 'definitions' of the MCP server odd cannot be used: its schema is none.",
+        "The tool 'kind' of the MCP server odd cannot be used: parameters of tool 'kind' has type \"town\"; "
+        "JSON knows string, integer, number, boolean, array, object, null.",
+        "The tool '' of the MCP server odd cannot be used: "
+        "name of a tool is ''; it must be 1 to 64 letters, digits, hyphens or underscores.",
+        "The tool 'rooms/free' of the MCP server odd is called 'rooms_free' here, like another one, and is left out.",
+        f"The tool {'x' * 64!r} of the MCP server odd is called {'x' * 64!r} here, like another one, and is left out.",
+    ]
 
 
 def test_the_end_of_the_call_ends_the_process(hold: Hold, tmp_path: Path) -> None:
