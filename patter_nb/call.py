@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
@@ -56,6 +57,7 @@ class Call(Orders):
         self._recording: Recording | None = None
         self._done = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
         self._card: CardHandle | None = None
         self._stop_reason: str | None = None
         self._notices = notices
@@ -71,8 +73,12 @@ class Call(Orders):
         self._task = asyncio.get_running_loop().create_task(self._hold(work), name=f"call {self.id}")
 
     async def _hold(self, work: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
-        try:
+        async def working() -> None:
             await guarded(work(self), self._fail, who="the call")
+
+        self._work = asyncio.create_task(working(), name=f"work of call {self.id}")
+        try:
+            await self._unless_stopped(self._work)
         finally:
             try:
                 # Also when the loop is about to close and this task was cancelled: first what needs no waiting.
@@ -81,13 +87,20 @@ class Call(Orders):
             finally:
                 self._done.set_result(None)
 
+    async def _unless_stopped(self, work: asyncio.Task[None]) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not work.cancelled() or self._stop_reason is None:  # cancelled by somebody else than `stop`
+                raise
+
     def attach(self, session: Session) -> None:
         """The session that runs this call; may be called from another thread."""
         with self._lock:
-            self._session, early = session, self._early
-            self._early = []
-        for event in early:
-            session.post(event)
+            self._session = session
+            for event in self._early:  # under the lock, so that none that comes now overtakes them
+                session.post(event)
+            self._early.clear()
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
 
@@ -169,9 +182,18 @@ class Call(Orders):
         if self.state != "running":
             return
         self._stop_reason = self._stop_reason or reason
-        session = self._session
+        with self._lock:
+            session = self._session
         if session is not None:
             session.stop(reason)
+        else:
+            with contextlib.suppress(RuntimeError):  # its loop is closed: the call is over
+                self._done.get_loop().call_soon_threadsafe(self._give_up)
+
+    def _give_up(self) -> None:
+        """Stop what comes before there is a session."""
+        if self._session is None and self._work is not None:
+            self._work.cancel()
 
     def _hand_over(self, event: Event) -> bool:
         if self.state != "running":

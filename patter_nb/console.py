@@ -30,9 +30,10 @@ from patter_nb.providers.base import AudioChunk, CallContext, STTEvent, Transcri
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.masking import mask_text
+from patter_nb.session.call_start import start_call
 from patter_nb.session.notices import CallEvent, Notices
 from patter_nb.session.session import Session
-from patter_nb.session.setup import CallSetup
+from patter_nb.session.setup import CallSetup, CallTerms
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import TEST_CALLEE, TEST_CALLER
 from patter_nb.turns.usage import Price, Usage
@@ -157,7 +158,7 @@ class ConsoleTest:
         self._write = write or _print
         self._keyboard = Keyboard()
         screen = Screen(lambda text: self._write(f" agent  {text}"))
-        live.begin_with("typed in a terminal", stt=self._keyboard, tts=screen, hangover_ms=HANGOVER_MS)
+        live.keep("typed in a terminal", stt=self._keyboard, tts=screen, hangover_ms=HANGOVER_MS)
 
     def facts(self, call_id: str) -> CallFacts:
         """The call's row as it begins."""
@@ -184,9 +185,12 @@ class ConsoleTest:
 
     async def hold(self, call: Call) -> None:
         """Hold the call until one side ends it."""
+        terms = self._terms(call)
+        await start_call(terms)
+        self._log.amend(self.facts(call.id))
         near, far = connection_pair()
         phone = QuietPhone(far)
-        session = Session(self._setup(call, near))
+        session = Session(self._setup(call, terms, near))
         call.attach(session)
         self._write(HELP)
         works = (phone.run(), self._listen(call, phone), self._follow(call))
@@ -200,22 +204,27 @@ class ConsoleTest:
             await asyncio.wait(beside)
             self._write(f"        call over: {session.end_reason}")
 
-    def _setup(self, call: Call, connection: Connection) -> CallSetup:
-        return CallSetup(
+    def _terms(self, call: Call) -> CallTerms:
+        return CallTerms(
             call_id=call.id,
             live=self._live,
-            connection=connection,
-            codec=TwilioMediaCodec(),
             log=self._log,
-            voice_model=EnergyModel("Voice activity is not needed: the call is typed"),
             caller=TEST_CALLER,
             callee=TEST_CALLEE,
             carrier="console",
-            record=False,
-            turn_closed=call.refresh,
             user_code=self._user_code,
             callbacks=self._callbacks,
             notices=self._notices,
+        )
+
+    def _setup(self, call: Call, terms: CallTerms, connection: Connection) -> CallSetup:
+        return CallSetup(
+            **vars(terms),
+            connection=connection,
+            codec=TwilioMediaCodec(),
+            voice_model=EnergyModel("Voice activity is not needed: the call is typed"),
+            record=False,
+            turn_closed=call.refresh,
         )
 
     async def _listen(self, call: Call, phone: QuietPhone) -> None:

@@ -25,9 +25,10 @@ from patter_nb.providers.base import STT, TTS, Prewarms
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.session.boundary import guarded
+from patter_nb.session.call_start import start_call
 from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
-from patter_nb.session.setup import CallSetup
+from patter_nb.session.setup import CallSetup, CallTerms
 from patter_nb.session.simulated_call import hold_simulated_call
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.sentences import Segmenter
@@ -58,9 +59,6 @@ class SimulatedTest:
     ) -> None:
         self._log = log
         self._live = live
-        self._revision = revision = live.current
-        self._agent = revision.agent
-        self._stt, self._tts = _pipeline(self._agent)
         self._script = script
         self._real = speed == "real"
         self._noise = None if noise_db is None else NoiseSpec(snr_db=noise_db)
@@ -69,19 +67,26 @@ class SimulatedTest:
         self._user_code = user_code
         self._callbacks = callbacks
         self._notices = notices
-        # A recogniser that is told what it hears needs no words in the sound, so none of the models.
-        self._synthetic = self._stt.virtual_time and not isinstance(script, Sound)
         if not self._synthetic and not isinstance(script, Sound):
             caller_voice()
 
+    @property
+    def _agent(self) -> Agent:
+        return self._live.current.agent
+
+    @property
+    def _synthetic(self) -> bool:
+        """A recogniser that is told what it hears needs no words in the sound, so none of the models."""
+        return _pipeline(self._agent)[0].virtual_time and not isinstance(self._script, Sound)
+
     def facts(self, call_id: str) -> CallFacts:
         """The call's row as it begins."""
-        agent = self._agent
+        agent, (stt, tts) = self._agent, _pipeline(self._agent)
         llm = (None, None) if agent.llm is None else (agent.llm.provider, agent.llm.model)
         return CallFacts(
             call_id=call_id,
             agent=agent.name,
-            revision=self._revision.number,
+            revision=self._live.current.number,
             direction="test",
             source=self._script.name if isinstance(self._script, Sound) else f"{len(self._script)} lines",
             carrier="simulated",
@@ -90,16 +95,19 @@ class SimulatedTest:
             caller=TEST_CALLER,
             callee=TEST_CALLEE,
             started_at=datetime.now(UTC),  # until it is answered
-            stt_provider=self._stt.provider,
-            stt_model=self._stt.model,
+            stt_provider=stt.provider,
+            stt_model=stt.model,
             llm_provider="on_message" if self._callbacks.on_message is not None else llm[0],
             llm_model="" if self._callbacks.on_message is not None else llm[1],
-            tts_provider=self._tts.provider,
-            tts_model=self._tts.model,
+            tts_provider=tts.provider,
+            tts_model=tts.model,
         )
 
     async def hold(self, call: Call) -> None:
-        """Render the caller and hold the call."""
+        """Ask what is different in this call, render the caller and hold it."""
+        terms = self._terms(call)
+        await start_call(terms)
+        self._log.amend(self.facts(call.id))
         lines = await render(self._script, synthetic=self._synthetic)
         # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
         caller = await asyncio.to_thread(self._caller, lines)
@@ -108,7 +116,7 @@ class SimulatedTest:
         agent, policy = self._agent, self._agent.policy()
         ready = agent.prewarm and (not agent.prewarm_first_message or await self._prepare(call.id, agent.greeting))
         near, far = connection_pair()
-        work = partial(hold_simulated_call, self._setup(call, ear, near), far, caller, call.attach)
+        work = partial(hold_simulated_call, self._setup(call, terms, ear, near), far, caller, call.attach)
         # The lines that may never be wanted must not make the caller wait.
         async with _aside(self._prepare(call.id, *((policy.fallback, policy.goodbye) if ready else ()))):
             await (work() if self._real else _in_virtual_time(call, work))
@@ -127,7 +135,7 @@ class SimulatedTest:
 
     async def _prepare(self, call_id: str, *texts: str) -> bool:
         """Let the voice render fixed lines, in the segments a call says them in; False when it could not."""
-        tts, failed = self._tts, list[str]()
+        (_, tts), failed = _pipeline(self._agent), list[str]()
         for segment in (segment for text in texts for segment in spoken_segments(self._agent, text)):
             if isinstance(tts, Prewarms) and not failed:
                 await guarded(tts.prepare(segment), failed.append, who=tts.provider)
@@ -141,23 +149,28 @@ class SimulatedTest:
         data = {"model": type(model).__name__, "reason": model.reason, "fallback": fallback}
         self._log.event(call_id, 0.0, "voice_activity", data)
 
-    def _setup(self, call: Call, ear: VoiceModel, connection: Connection) -> CallSetup:
-        return CallSetup(
+    def _terms(self, call: Call) -> CallTerms:
+        return CallTerms(
             call_id=call.id,
             live=self._live,
-            connection=connection,
-            codec=TwilioMediaCodec(),
             log=self._log,
-            voice_model=ear,
             caller=TEST_CALLER,
             callee=TEST_CALLEE,
+            user_code=self._user_code,
+            callbacks=self._callbacks,
+            notices=self._notices,
+        )
+
+    def _setup(self, call: Call, terms: CallTerms, ear: VoiceModel, connection: Connection) -> CallSetup:
+        return CallSetup(
+            **vars(terms),
+            connection=connection,
+            codec=TwilioMediaCodec(),
+            voice_model=ear,
             record=self._record,
             real_time=self._real,
             seed=self._seed,
             turn_closed=call.refresh,
-            user_code=self._user_code,
-            callbacks=self._callbacks,
-            notices=self._notices,
         )
 
     def _voice_model(self) -> VoiceModel:

@@ -13,6 +13,7 @@ import pytest
 from patter_nb import guardrail, tool
 from patter_nb.call import Call
 from patter_nb.console import told
+from patter_nb.errors import ConfigError
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.session.notices import CallEvent
@@ -129,6 +130,28 @@ def test_tools_guardrails_and_callbacks_work_as_in_a_spoken_call_and_are_shown_w
     assert "secret thing" not in text
     assert "7654321" not in text
     assert {"user", "assistant"} <= set(told_of)
+
+
+def test_an_edit_of_the_voice_leaves_a_typed_call_its_screen_and_one_of_the_call_alone_says_so() -> None:
+    phone, refused = Patter(store=False), list[str]()
+
+    def answer(_: Any) -> str:
+        phone.edit(tts=ScriptedTTS(model="other"), system_prompt="New.")
+        try:
+            phone.live_calls[0].edit(tts=ScriptedTTS())
+        except ConfigError as error:
+            refused.append(str(error))
+        return "Yes."
+
+    call, shown = typed(
+        ("Hello!", "one"), ("agent  Yes.", "two"), ("agent  Yes.", "/quit"), phone=phone, llm=ScriptedLLM(answer),
+        tests={"on_call_start": lambda _: {"stt": ScriptedSTT([])}},
+    )  # fmt: skip
+    assert [text for text in shown if text.startswith(" agent")][:2] == [" agent  Hello!", " agent  Yes."]
+    assert refused[0] == "tts stays as it is in this call: phone.edit(...) changes it for others."
+    (failed,) = call.events[call.events["kind"] == "callback_failed"]["data"].tolist()
+    assert "stt stays as it is in this call" in failed["error"]
+    assert phone.line().newest.agent.tts.model == "other"  # type: ignore[union-attr]
 
 
 TOLD: list[tuple[str, dict[str, Any], list[str]]] = [

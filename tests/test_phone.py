@@ -933,6 +933,58 @@ def test_what_on_call_start_returns_holds_for_that_call_alone(phone: Patter, is_
     assert hold(phone).turns["heard_text"].iloc[0] == GREETING
 
 
+class Ear(EnergyModel):
+    """Counts what it was asked."""
+
+    asked = 0
+
+    def probability(self, window: Any) -> float:
+        Ear.asked += 1
+        return super().probability(window)
+
+
+def test_what_on_call_start_changes_of_ear_voice_and_greeting_is_what_the_call_and_its_row_have(phone: Patter) -> None:
+    made = {
+        "stt": ScriptedSTT(["eins", "zwei"], model="other"), "tts": ScriptedTTS(model="louder"),
+        "vad": Ear(), "first_message": "",
+    }  # fmt: skip
+    call, _ = in_call(phone, lambda _: None, test={"on_call_start": lambda _: made})
+    assert call.error is None
+    assert call.turns["caller_text"].tolist() == ["eins", "zwei"]
+    row = phone.calls.iloc[0]
+    assert (row["revision"], row["stt_model"], row["tts_model"]) == (2, "other", "louder")
+    assert Ear.asked > 100
+
+
+def test_an_edit_between_the_order_of_a_call_and_its_beginning_is_what_it_begins_with(phone: Patter) -> None:
+    async def main() -> Call:
+        call = phone.test(agent(phone), ["One?"], speed="max")
+        phone.edit(first_message="Edited!", note="in the same cell")
+        return await call
+
+    call = asyncio.run(main())
+    assert call.turns["heard_text"].iloc[0] == "Edited!"
+    assert (phone.calls.iloc[0]["revision"], call.turns["edit_effective_turn"].tolist()) == (2, [0, 0])
+
+
+@pytest.mark.parametrize("speed", ["real", "max"])
+def test_a_call_that_is_stopped_while_on_call_start_takes_its_time_is_over_at_once(phone: Patter, speed: str) -> None:
+    async def main() -> Call:
+        asked, never = asyncio.Event(), asyncio.Event()
+
+        async def start(_: Any) -> None:
+            asked.set()
+            await never.wait()
+
+        call = phone.test(agent(phone, **quick()), ["One?"], speed=speed, on_call_start=start)  # type: ignore[arg-type]
+        await asyncio.wait_for(asked.wait(), 5)
+        threading.Thread(target=call.stop).start()
+        return await asyncio.wait_for(call, 5)
+
+    call = asyncio.run(main())
+    assert (call.state, call.end_reason, call.error, len(call.turns)) == ("ended", "stopped", None, 0)
+
+
 @pytest.mark.parametrize("returned", [5, {"hangover_ms": 1}, {"nonsense": 1}, {"name": "x"}])
 def test_what_on_call_start_returns_wrongly_is_an_event_and_the_call_is_held_as_it_was(phone: Patter, returned: Any) -> None:
     call, _ = in_call(phone, lambda _: None, test={"on_call_start": lambda _: returned})

@@ -127,6 +127,7 @@ class RevisionLine:
         if later := [name for name in changes if APPLIES[name] == "next call"]:
             remedy = "phone.edit(...) changes it for the calls after it"
             raise ConfigError(f"{later[0]} is in use as the call began with it and stays so until it ends: {remedy}.")
+        _check_kept(live, changes)
         with self.lock:
             before = live.newest
             revision = self._next(before, _changed(live, changes), note, "this call")
@@ -138,6 +139,7 @@ class RevisionLine:
     def vary(self, live: Live, changes: Mapping[str, Any], note: str) -> Revision:
         """A revision for one call that has not begun; see `Live.begin_with`."""
         changes = self._checked(changes)
+        _check_kept(live, changes)
         with self.lock:
             return self._next(live.newest, _changed(live, changes), note, "this call")
 
@@ -200,6 +202,11 @@ class RevisionLine:
 
 def _changed(live: Live, changes: Mapping[str, Any]) -> Agent:
     """The agent that the call's next reply would begin with; `ConfigError` where the call cannot be held with it."""
-    agent = live.newest.agent.edited(**changes)
+    agent = live.newest.agent.edited(**{**changes, **live.kept})
     live.fits(agent)
     return agent
+
+
+def _check_kept(live: Live, changes: Mapping[str, Any]) -> None:
+    if kept := [name for name in changes if name in live.kept]:
+        raise ConfigError(f"{kept[0]} stays as it is in this call: phone.edit(...) changes it for others.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ class Live:
         self.line = line
         self.fits = fits
         """Raises `ConfigError` for an agent that this call cannot be held with."""
+        self.kept: Mapping[str, Any] = {}
+        """Fields that stay as they are in this call, whatever is edited."""
         self._taken = Taken(revision)
         self._staged: _Staged | None = None
         self._now: Callable[[], float] = lambda: 0.0
@@ -71,6 +73,11 @@ class Live:
         """Change the agent of this call alone, from its next reply on. `ConfigError` when the changes make no agent, or name a
         field that stays as it is while a call is on; nothing has changed then."""
         return self.line.propose_for(self, changes, note)
+
+    def keep(self, note: str = "", **fields: Any) -> None:
+        """Give the call these fields for good, before anything of it is open."""
+        self.begin_with(note, **fields)
+        self.kept = fields
 
     def begin_with(self, note: str = "", **changes: Any) -> Revision:
         """Change the agent of this call before anything of it is open, so any field but its name may change."""

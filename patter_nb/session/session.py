@@ -11,7 +11,6 @@ import contextlib
 from collections import deque
 from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from patter_nb.audio.recording import Recording
 from patter_nb.callbacks import CallControl
@@ -19,12 +18,10 @@ from patter_nb.clock import CallClock
 from patter_nb.live import Revision
 from patter_nb.providers.base import CLOSING_SECONDS
 from patter_nb.session.crew import Crew
-from patter_nb.session.line import Line
 from patter_nb.session.listening import LAST_WORDS_SECONDS
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
 from patter_nb.session.narrator import Narrator
-from patter_nb.session.notices import CALLBACK_SECONDS
 from patter_nb.session.setup import CallSetup
 from patter_nb.session.watchdog import watch
 from patter_nb.turns.commands import (
@@ -58,10 +55,8 @@ class Session:
         self._meter = Meter(setup.log.prices, self._mailbox.put)
         self._narrator = Narrator(setup.call_id, setup.notices, setup.log, lambda: setup.live.current.agent, self._elapsed)
         self.control = CallControl(setup.call_id, setup.caller, setup.callee, setup.carrier, self)
-        self._engine: TurnEngine
-        self._line: Line
-        self._crew: Crew
-        self._made = False
+        self._engine = TurnEngine(setup.live.current.agent.policy())
+        self._meter.know(setup.live.current.agent)
         self._opened = asyncio.Event()
         self._opening: asyncio.Timeout | None = None
         self._answered = False
@@ -75,6 +70,8 @@ class Session:
         self.zero = self._clock.zero
         """The loop's time at the answer: what instants of this call count from."""
         setup.live.clock(self._elapsed)
+        self._crew = self._make_crew()
+        self._line = self._crew.line
 
     # What others ask of it.
 
@@ -93,7 +90,7 @@ class Session:
     @property
     def recording(self) -> Recording | None:
         """What was said and heard so far; None when the call is not recorded."""
-        return self._line.recording if self._made else None
+        return self._line.recording
 
     async def ready(self) -> None:
         """Wait until model, voice and recogniser are open, so that a call answered now is served at once."""
@@ -130,7 +127,6 @@ class Session:
         Raises `PatterError` for a model or voice that cannot even be opened.
         """
         try:
-            await self._begin()
             if await self._open():
                 await self._hold()
         except asyncio.CancelledError:
@@ -140,63 +136,21 @@ class Session:
             self._close()
             await self._crew.close()
 
-    async def _begin(self) -> None:
-        """Ask `on_call_start` what is different in this call, then make everything that it is held with."""
-        setup = self._setup
-        try:
-            await self._call_start()
-        finally:
-            agent = setup.live.current.agent
-            self._engine = TurnEngine(agent.policy())
-            self._meter.know(agent)
-            self._crew = Crew(
-                setup,
-                clock=self._clock,
-                post=self._mailbox.put,
-                meter=self._meter,
-                narrator=self._narrator,
-                control=self.control,
-                engine=self._engine,
-                spawn=self._spawn,
-                event=self._event,
-                changed=self._changed,
-                answered=self._answer,
-                over=lambda: self._mailbox.put(CallerHungUp()),
-            )
-            self._line = self._crew.line
-            self._made = True
-
-    async def _call_start(self) -> None:
-        function, setup = self._setup.callbacks.on_call_start, self._setup
-        start: dict[str, Any] = {
-            "call_id": setup.call_id,
-            "caller": setup.caller,
-            "callee": setup.callee,
-            "direction": setup.direction,
-            "telephony_provider": setup.carrier,
-            "custom_params": dict(setup.parameters),
-        }
-        self._narrator.call_started(start)
-        if function is None:
-            return
-        outcome = await setup.user_code.call(function, start, deadline_seconds=CALLBACK_SECONDS, name="on_call_start")
-        error = outcome.error
-        if error is None and outcome.value is not None:
-            error = self._override(outcome.value)
-        if error is not None:
-            self._event("callback_failed", {"callback": "on_call_start", "error": error})
-
-    def _override(self, changes: Any) -> str | None:
-        """Change the agent for this call; why that could not be done, in one sentence."""
-        if not isinstance(changes, Mapping):
-            return f"on_call_start returned {type(changes).__name__}; it returns a dictionary of fields of the agent, or None."
-        if not changes:
-            return None
-        try:
-            self._setup.live.begin_with("on_call_start", **dict(changes))
-        except (ValueError, TypeError) as error:
-            return f"on_call_start returned what cannot be used: {error}"
-        return None
+    def _make_crew(self) -> Crew:
+        return Crew(
+            self._setup,
+            clock=self._clock,
+            post=self._mailbox.put,
+            meter=self._meter,
+            narrator=self._narrator,
+            control=self.control,
+            engine=self._engine,
+            spawn=self._spawn,
+            event=self._event,
+            changed=self._changed,
+            answered=self._answer,
+            over=lambda: self._mailbox.put(CallerHungUp()),
+        )
 
     async def _open(self) -> bool:
         """Open the call's model and voice; False when it is stopped before they are open."""
@@ -305,10 +259,7 @@ class Session:
         self._meter.know(revision.agent)
         self._event("revision", {"revision": revision.number, "note": revision.note})
         self._narrator.revision(revision.number, revision.note)
-        try:
-            self._engine.govern(revision.agent.policy())
-        except ValueError as error:
-            self._event("refused", {"event": "another policy", "error": str(error)})
+        self._engine.govern(revision.agent.policy())
 
     def _answer(self) -> None:
         self._answered = True

@@ -1,4 +1,4 @@
-"""Everything one call is held with."""
+"""What one call is held under, and everything it is held with."""
 
 from __future__ import annotations
 
@@ -16,20 +16,32 @@ from patter_nb.session.user_code import UserCode
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallSetup:
-    """Everything one call is held with."""
+class CallTerms:
+    """What is known of a call before anything of it is made."""
 
     call_id: str
     live: Live
-    connection: Connection
-    codec: MediaCodec
     log: CallLog
-    voice_model: VoiceModel
-    """The call's own voice activity model."""
     caller: str = ""
     callee: str = ""
     direction: str = "test"
     carrier: str = "simulated"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the carrier sent along with the call."""
+    user_code: UserCode = field(default_factory=UserCode)
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    notices: Notices | None = None
+    """Whom to tell what happens; None: nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSetup(CallTerms):
+    """Everything one call is held with."""
+
+    connection: Connection
+    codec: MediaCodec
+    voice_model: VoiceModel
+    """The call's own voice activity model."""
     record: bool = True
     real_time: bool = True
     """False on a virtual-time loop, where nothing can stall."""
@@ -37,12 +49,6 @@ class CallSetup:
     """Of what is drawn by chance, such as one of several background sounds."""
     turn_closed: Callable[[], None] = lambda: None
     """Called when the row of a turn is in the log."""
-    user_code: UserCode = field(default_factory=UserCode)
-    callbacks: Callbacks = field(default_factory=Callbacks)
-    notices: Notices | None = None
-    """Whom to tell what happens; None: nobody."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    """What the carrier sent along with the call."""
     audio_in: Sequence[AudioStage] = ()
     """See the caller's samples, at 8 kHz, before anything else does."""
     audio_out: Sequence[AudioStage] = ()

@@ -24,6 +24,7 @@ from patter_nb.live import Live, RevisionLine
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
+from patter_nb.session.call_start import start_call
 from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup
@@ -168,10 +169,12 @@ async def _hold(
         given |= {"user_code": user_code, "notices": notices}
     line = RevisionLine(agent.name)
     live = Live(line.stage(agent)[0], line, CALL)
-    session = Session(CallSetup(call_id=CALL, live=live, connection=tap, log=log, **given))
+    setup = CallSetup(call_id=CALL, live=live, connection=tap, log=log, **given)
+    await start_call(setup)
+    session = Session(setup)
     caller = SimulatedCaller(
         await render(read_caller(list(lines)), synthetic=True),
-        expects_greeting=bool(agent.greeting),
+        expects_greeting=bool(live.current.agent.greeting),
         no_reply_seconds=no_reply_seconds or 8.0,
         max_seconds=agent.max_duration_seconds + 60,
     )
