@@ -1,10 +1,11 @@
 """A user's own code between the stages of a pipeline.
 
 The order in a call: `before_send_to_stt` (each piece of the caller's audio), `after_transcribe` (each final transcript),
-`before_llm` (once per answer), `after_llm` (tokens, sentences or the whole answer), `before_synthesize` (each sentence),
-`after_synthesize` (each piece of its audio). All may be sync or async, except `after_llm.on_chunk`, which runs for every token.
-They run where the call runs, so what is slow in them makes the caller wait, and the turn's row says how long. A hook that raises
-is skipped and its error stands in the row; with `fail_closed=True` what it was to look at goes no further.
+`before_llm` (each request to the model), `after_llm` (tokens, sentences or the whole answer), `before_synthesize` (each
+sentence), `after_synthesize` (each piece of its audio). All may be sync or async, except `after_llm.on_chunk`, which runs for
+every token. They run where the call runs, so what is slow in them makes the caller wait, and the turn's row says how long. A hook
+that raises, takes longer than 5 s or returns something of the wrong type is skipped and its error stands in the row; with
+`fail_closed=True` what it was to look at goes no further.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class AfterLLM:
     """The three tiers of `after_llm`: what the model wrote, before the voice says it."""
 
     on_chunk: Callable[[str], Any] | None = None
-    """`(chunk) -> str`, sync, for each piece of text as it comes; anything but a string keeps the piece."""
+    """`(chunk) -> str | None`, sync, for each piece of text as it comes: None keeps the piece, "" drops it."""
     on_sentence: Hook | None = None
     """`(sentence, ctx) -> str | None`: None keeps the sentence, "" drops it."""
     on_response: Hook | None = None
@@ -65,8 +66,8 @@ class PipelineHooks:
     after_transcribe: Hook | None = None
     """`(transcript, ctx) -> str | None`: what it returns is all that anybody ever sees of those words; None: nothing was said."""
     before_llm: Hook | None = None
-    """`(messages, ctx) -> list | None`: the messages of the request, without the system prompt's place being safe; None keeps
-    them."""
+    """`(messages, ctx) -> list | None`: the messages of a request, without the system prompt's place being safe; None keeps
+    them. It runs for each request, so also for the one that tells the model what its tools returned."""
     after_llm: AfterLLM | Mapping[str, Any] | Any = None
     """`AfterLLM`, a mapping or an object with some of `on_chunk`, `on_sentence`, `on_response`, or a function `(text, ctx)`,
     which is `on_response`."""
@@ -75,7 +76,8 @@ class PipelineHooks:
     after_synthesize: Hook | None = None
     """`(audio, sentence, ctx) -> bytes | None`: audio as the voice made it (`ctx.audio`); None drops the piece."""
     fail_closed: bool = False
-    """What happens to a stage's text or audio when its hook raises: False: it passes as it was; True: it does not pass."""
+    """What happens to a stage's text or audio when its hook fails: False: it passes as it was; True: it does not pass. For
+    `before_llm` that means that the model is not asked, and the reply fails."""
 
     def __post_init__(self) -> None:
         for name in ("before_send_to_stt", "after_transcribe", "before_llm", "before_synthesize", "after_synthesize"):

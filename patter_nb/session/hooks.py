@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from patter_nb.audio.formats import AudioFormat
+from patter_nb.errors import ConfigTypeError, PatterError
 from patter_nb.hooks import Hook, HookContext, PipelineHooks
 from patter_nb.session.dialogue import from_dicts, to_dicts
-from patter_nb.session.user_code import UserCode
+from patter_nb.session.user_code import Outcome, UserCode
 from patter_nb.turns.messages import Message
 
 HOOK_SECONDS = 5.0
 """How long a hook may take before it counts as failed: the caller waits for it."""
 
 NOTHING = PipelineHooks()
+
+T = TypeVar("T")
 
 
 class Hooks:
@@ -43,8 +46,9 @@ class Hooks:
         hook = self.given.before_send_to_stt
         if hook is None:
             return audio
-        returned = await self._run("before_send_to_stt", hook, audio, audio=audio_format, otherwise=audio, closed=b"")
-        return checked_audio(returned, audio, partial(self._failed, "before_send_to_stt"))
+        given = self._context(audio_format)
+        outcome = await self._run("before_send_to_stt", hook, audio, given, read=audio_of)
+        return self._passed(outcome, audio, b"")
 
     async def after_transcribe(self, text: str) -> str:
         """The words as everybody shall see them; empty when they were vetoed."""
@@ -53,18 +57,14 @@ class Hooks:
     # The agent's side.
 
     async def before_llm(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages of the request."""
+        """The messages of the request. `PatterError` when the hook failed and is to close: the model must not be asked."""
         hook = self.given.before_llm
         if hook is None:
             return list(messages)
-        returned = await self._run("before_llm", hook, to_dicts(messages))
-        if returned is None:
-            return list(messages)
-        try:
-            return from_dicts(returned)
-        except ValueError as error:
-            self._failed("before_llm", str(error))
-            return list(messages)
+        outcome = await self._run("before_llm", hook, to_dicts(messages), self._context(None), read=_messages_of)
+        if outcome.error is not None and self.given.fail_closed:
+            raise PatterError(f"The model was not asked, since before_llm failed: {outcome.error}")
+        return list(messages) if outcome.value is None else outcome.value
 
     async def on_sentence(self, sentence: str) -> str:
         return await self._text("after_llm.on_sentence", self.given.tiers.on_sentence, sentence)
@@ -81,37 +81,51 @@ class Hooks:
         return None if hook is None else partial(self._audio, "after_synthesize", hook, audio_format)
 
     async def _audio(self, stage: str, hook: Hook, audio_format: AudioFormat, audio: bytes, sentence: str) -> bytes:
-        returned = await self._run(stage, hook, audio, sentence, audio=audio_format, otherwise=audio, closed=b"")
-        return checked_audio(returned, audio, partial(self._failed, stage))
+        outcome = await self._run(stage, hook, audio, sentence, self._context(audio_format), read=audio_of)
+        return self._passed(outcome, audio, b"")
 
     async def _text(self, stage: str, hook: Hook | None, text: str, *, none: str | None = None) -> str:
         """What `hook` makes of `text`; `none`: what its None stands for (by default the text as it was)."""
         if hook is None:
             return text
-        returned = await self._run(stage, hook, text, otherwise=text, closed="")
-        if returned is None:
+        outcome = await self._run(stage, hook, text, self._context(None), read=partial(text_of, stage))
+        if outcome.error is None and outcome.value is None:
             return text if none is None else none
-        if not isinstance(returned, str):
-            self._failed(stage, f"{stage} returned {type(returned).__name__}; it returns a string or None")
-            return "" if self.given.fail_closed else text
-        return returned
+        return self._passed(outcome, text, "")
 
-    async def _run(
-        self, stage: str, hook: Hook, *arguments: Any, audio: AudioFormat | None = None, otherwise: Any = None, closed: Any = None
-    ) -> Any:
-        """What `hook` returned; where it failed, `otherwise`, or `closed` if failures are to close."""
-        outcome = await self._user_code.call(hook, *arguments, self._context(audio), deadline_seconds=HOOK_SECONDS, quick=True)
-        if outcome.error is None:
-            return outcome.value
-        self._failed(stage, outcome.error)
-        return closed if self.given.fail_closed else otherwise
+    def _passed(self, outcome: Outcome, otherwise: T, closed: T) -> T:
+        """What the hook made of it; where it failed, `otherwise`, or `closed` if failures are to close."""
+        if outcome.error is not None:
+            return closed if self.given.fail_closed else otherwise
+        made: T = outcome.value
+        return made
+
+    async def _run(self, stage: str, hook: Hook, *arguments: Any, read: Callable[[Any], Any]) -> Outcome:
+        """What `read` makes of what `hook` returned; something of the wrong type is a failure like one that was raised."""
+        outcome = await self._user_code.call(hook, *arguments, deadline_seconds=HOOK_SECONDS, quick=True, read=read)
+        if outcome.error is not None:
+            self._failed(stage, outcome.error)
+        return outcome
 
 
-def checked_audio(returned: Any, audio: bytes, failed: Callable[[str], None]) -> bytes:
-    """The audio a hook returned, none for None; what it was given where it returned something else."""
+# What hooks may return.
+
+
+def text_of(stage: str, returned: Any) -> str | None:
+    """A text, or None. `ConfigTypeError` for what is neither."""
+    if returned is not None and not isinstance(returned, str):
+        raise ConfigTypeError(f"{stage} returned {type(returned).__name__}; it returns a string or None")
+    return returned
+
+
+def audio_of(returned: Any) -> bytes:
+    """Audio, none for None. `ConfigTypeError` for what is neither."""
     if returned is None:
         return b""
     if not isinstance(returned, bytes | bytearray):
-        failed(f"it returned {type(returned).__name__}; it returns bytes or None")
-        return audio
+        raise ConfigTypeError(f"it returned {type(returned).__name__}; it returns bytes or None")
     return bytes(returned)
+
+
+def _messages_of(returned: Any) -> list[Message] | None:
+    return None if returned is None else from_dicts(returned)

@@ -10,7 +10,7 @@ from patter_nb.agent import Agent
 from patter_nb.errors import ConfigError
 from patter_nb.live import Live, Revision, Taken
 from patter_nb.providers.base import LLM, LLMEvent, TextDelta, ToolSpec, closing
-from patter_nb.session.boundary import guard
+from patter_nb.session.boundary import guard, naming
 from patter_nb.session.hooks import Hooks
 from patter_nb.session.patience import timely
 from patter_nb.session.speech import Speech
@@ -39,6 +39,8 @@ class Reply:
         self.speech = speech
         self.hooks = hooks
         self.wording: Wording
+        self.asked_for: list[ToolRequest] = []
+        """Tools that wait until what was said before them can no longer be blocked."""
         self.rounds = 0
         self.reading: asyncio.Timeout | None = None
         self.stamped: set[str] = set()
@@ -88,6 +90,7 @@ class Pipeline:
         self._meter = meter
         self._now = now
         self._replies: dict[int, Reply] = {}
+        self._tool_ids: set[str] = set()
 
     def start(self, command: StartReply) -> None:
         """Begin a reply with the agent that is live at this moment."""
@@ -96,8 +99,14 @@ class Pipeline:
         if taken.revision is not before:
             self._changed(taken.revision)
         self._post(ReplyStarted(command.reply, taken.revision.number, taken.edit_requested_at, taken.edit_effective_turn))
-        reply = self._make(command, taken)
-        self._replies = {command.reply: reply}
+        made = list[Reply]()
+        with guard(partial(self._failed, command.reply), who="the reply"):
+            made.append(self._make(command, taken))
+        self._replies = {reply.number: reply for reply in made}
+        for reply in made:
+            self._begin(reply, command)
+
+    def _begin(self, reply: Reply, command: StartReply) -> None:
         if command.text is None:
             self._work(reply, partial(self._answer, reply, command.messages))
         else:
@@ -140,14 +149,14 @@ class Pipeline:
         return reply
 
     def _work(self, reply: Reply, work: Callable[[], Awaitable[None]]) -> None:
-        def failed(error: str) -> None:
-            self._post(ReplyFailed(reply.number, "llm", error))
-
         async def run() -> None:
-            with guard(failed, who=self._model(reply.agent).provider):
+            with guard(partial(self._failed, reply.number), who="the reply"):
                 await work()
 
         reply.task = self._spawn(run(), f"reply {reply.number}")
+
+    def _failed(self, reply: int, error: str) -> None:
+        self._post(ReplyFailed(reply, "llm", error))
 
     async def _recite(self, reply: Reply, text: str) -> None:
         segmenter = Segmenter(aggressive_first_flush=reply.agent.aggressive_first_flush, language=reply.agent.language)
@@ -157,16 +166,18 @@ class Pipeline:
 
     async def _answer(self, reply: Reply, messages: Sequence[Message]) -> None:
         if not reply.wording.is_blocked:  # else a guardrail has replaced the answer, and there is nothing to add to it
-            await self._ask(reply, messages)
-            await reply.wording.end()
+            llm = self._model(reply.agent)
+            with naming(llm.provider):
+                await self._ask(reply, llm, messages)
+                await reply.wording.end()
+            asked_for, reply.asked_for = reply.asked_for, []
+            for request in asked_for:
+                self._call_tool(reply, request)
         await self._complete(reply)
 
-    async def _ask(self, reply: Reply, messages: Sequence[Message]) -> None:
-        llm = self._model(reply.agent)
+    async def _ask(self, reply: Reply, llm: LLM, messages: Sequence[Message]) -> None:
         self._stamp(reply, "hooks_started_at")
-        prompt = [Message("system", reply.agent.instructions), *messages]
-        if reply.rounds == 0:
-            prompt = await reply.hooks.before_llm(prompt)
+        prompt = await reply.hooks.before_llm([Message("system", reply.agent.instructions), *messages])
         self._stamp(reply, "hooks_ended_at")
         stream = await self._streams.llm(llm)
         self._stamp(reply, "llm_requested_at")
@@ -191,10 +202,29 @@ class Pipeline:
         elif isinstance(event, ToolRequest):
             if reply.rounds >= MOST_ROUNDS:
                 raise ConfigError(f"The model still asks for tools after {MOST_ROUNDS} rounds of them in one reply.")
-            filler, after_seconds = self._reassurance(reply.agent, event.name)
-            self._post(ToolCalled(reply.number, event.id, event.name, event.arguments, filler, after_seconds))
+            if reply.wording.blocks_late:
+                reply.asked_for.append(event)
+            else:
+                self._call_tool(reply, event)
         else:
             self._meter(event, reply.number)
+
+    def _call_tool(self, reply: Reply, request: ToolRequest) -> None:
+        """A tool that was asked for after words a guardrail blocked is not run: nothing of that answer counts."""
+        if reply.wording.is_blocked:
+            return
+        filler, after_seconds = self._reassurance(reply.agent, request.name)
+        identity = self._unique(request.id)
+        self._post(ToolCalled(reply.number, identity, request.name, request.arguments, filler, after_seconds))
+
+    def _unique(self, given: str) -> str:
+        """An id that no other tool call of this call has: models may give none, or the same one in each answer."""
+        number, identity = 1, given or "call_1"
+        while identity in self._tool_ids:
+            number += 1
+            identity = f"{given or 'call'}_{number}"
+        self._tool_ids.add(identity)
+        return identity
 
     async def _complete(self, reply: Reply) -> None:
         self._post(ReplyGenerated(reply.number))

@@ -13,9 +13,10 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from patter_nb.agent import Agent
-from patter_nb.guardrails import Guardrail, Hit, TermFilter, find
+from patter_nb.errors import ConfigTypeError
+from patter_nb.guardrails import Guardrail, Hit, TermFilter, find, normalised
 from patter_nb.session.boundary import guard
-from patter_nb.session.hooks import HOOK_SECONDS, Hooks
+from patter_nb.session.hooks import HOOK_SECONDS, Hooks, text_of
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.events import Event, GuardrailHit, InstantRecorded, StageFailed
 from patter_nb.turns.sentences import Segmenter
@@ -53,12 +54,17 @@ class Wording:
         self._response: list[str] = []
         self._before_checks = self._before_voice = ""
         """The sentence before, as it was written and as it was said."""
+        self._longest = max((len(normalised(term)) for rail in self._rails for term in rail.blocked_terms or ()), default=0)
+        self._spoken = ""
+        """The end of all that was said, as terms are compared: as much of it as a term can begin in."""
         self._held_since: float | None = None
         self._stamped: set[str] = set()
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
         given = hooks.given
         self._staged = bool(self._checks or given.tiers.on_sentence or agent.text_transforms or given.before_synthesize)
+        self.blocks_late = bool(self._rails) and (self._staged or given.tiers.on_response is not None)
+        """Whether text that was fed may still be blocked later, until `end` has returned."""
         self.is_blocked = False
 
     def feed(self, text: str) -> None:
@@ -87,14 +93,14 @@ class Wording:
             self._worker = None
 
     def _chunk(self, text: str) -> str:
-        hook, chunks = self._hooks.given.tiers.on_chunk, list[object]()
+        hook, chunks, stage = self._hooks.given.tiers.on_chunk, list[str | None](), "after_llm.on_chunk"
         if hook is None:
             return text
-        with guard(partial(self._failed, "after_llm.on_chunk"), who="after_llm.on_chunk"):
-            chunks.append(hook(text))
+        with guard(partial(self._failed, stage), who=stage):
+            chunks.append(text_of(stage, hook(text)))
         if not chunks:
             return "" if self._hooks.given.fail_closed else text
-        return chunks[0] if isinstance(chunks[0], str) else text
+        return text if chunks[0] is None else chunks[0]
 
     def _write(self, text: str) -> None:
         """Text that is subject to the terms of guardrails."""
@@ -134,7 +140,8 @@ class Wording:
         while (segment := await self._queue.get()) is not None:
             if not self.is_blocked:
                 self._stamp("stages_started_at")
-                await self._through_stages(segment)
+                with guard(partial(self._failed, "stages"), who="the stages of the text"):
+                    await self._through_stages(segment)
                 self._stamp("stages_ended_at")
 
     async def _through_stages(self, segment: str) -> None:
@@ -151,11 +158,12 @@ class Wording:
 
     def _say(self, text: str) -> None:
         """The last look: nothing that a guardrail names gets past here, whoever wrote it."""
-        context = f"{self._before_voice} {text}" if self._before_voice else text
-        hit = find(self._rails, context) if self._rails else None
-        if hit is not None and find((hit.guardrail,), self._before_voice) is None:
-            self._block(hit, 0.0, "last look")
-            return
+        if self._longest:
+            spoken = normalised(f"{self._spoken} {text}")
+            if (hit := find(self._rails, spoken)) is not None:
+                self._block(hit, 0.0, "last look")
+                return
+            self._spoken = spoken[-self._longest :]
         self._before_voice = text
         self._speak(text)
 
@@ -164,7 +172,7 @@ class Wording:
         for rail in self._checks:
             assert rail.check is not None
             seen = f"{before} {text}" if before else text
-            outcome = await self._user_code.call(rail.check, seen, deadline_seconds=HOOK_SECONDS, quick=True)
+            outcome = await self._user_code.call(rail.check, seen, deadline_seconds=HOOK_SECONDS, quick=True, read=bool)
             if outcome.error is not None:
                 self._failed(f"guardrail {rail.name}", outcome.error)
             if outcome.value or (outcome.error is not None and rail.fail_closed):
@@ -176,13 +184,8 @@ class Wording:
         for transform in self._agent.text_transforms or ():
             if not text:
                 break
-            returned = list[object]()
             with guard(partial(self._failed, "text_transforms"), who=_name(transform)):
-                returned.append(transform(text))
-            if returned and isinstance(returned[0], str):
-                text = returned[0]
-            elif returned:
-                self._failed("text_transforms", f"{_name(transform)} returned {type(returned[0]).__name__}; it returns a string")
+                text = _transformed(transform, text)
         return text
 
     def _block(self, hit: Hit, added_ms: float, stage: str) -> None:
@@ -206,6 +209,13 @@ class Wording:
         if name not in self._stamped:
             self._stamped.add(name)
             self._post(InstantRecorded(self._reply, name, self._now()))
+
+
+def _transformed(transform: Callable[[str], str], text: str) -> str:
+    returned: object = transform(text)
+    if not isinstance(returned, str):
+        raise ConfigTypeError(f"{_name(transform)} returned {type(returned).__name__}; it returns a string")
+    return returned
 
 
 def _name(function: object) -> str:

@@ -17,6 +17,11 @@ class ToolRequest:
     arguments: str
     """The arguments as the model wrote them: JSON text."""
 
+    def __post_init__(self) -> None:
+        for name, value in (("id", self.id), ("name", self.name), ("arguments", self.arguments)):
+            if not isinstance(value, str):
+                raise TypeError(f"{name} of a ToolRequest is {type(value).__name__}; it must be a string.")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from patter_nb.errors import ConfigError
 from patter_nb.session.dialogue import from_dicts, to_dicts
 from patter_nb.turns.messages import Message, ToolRequest
 
@@ -64,6 +65,6 @@ REFUSED: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("given", "sentence"), REFUSED, ids=[case[1] for case in REFUSED])
 def test_what_is_no_message_is_one_sentence(given: Any, sentence: str) -> None:
-    with pytest.raises(ValueError, match="before_llm") as refused:
+    with pytest.raises(ConfigError, match="before_llm") as refused:
         from_dicts(given)
     assert sentence in str(refused.value)

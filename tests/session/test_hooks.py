@@ -12,8 +12,11 @@ from patter_nb.audio.formats import AudioFormat
 from patter_nb.callbacks import Callbacks
 from patter_nb.hooks import HookContext, PipelineHooks
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
+from patter_nb.tools import tool
+from patter_nb.turns.messages import ToolRequest
 
 Hold = Callable[..., Any]
+FALLBACK = "I'm sorry, I had a problem just now. Could you say that again?"
 
 
 def test_the_six_stages_run_in_their_order_and_know_the_call(hold: Hold) -> None:
@@ -114,7 +117,7 @@ def test_a_failing_hook_after_the_recogniser(hold: Hold, closed: bool) -> None:
     assert held.session.end_reason == "caller hung up"
 
 
-def test_before_llm_changes_the_request_and_runs_once_an_answer(hold: Hold) -> None:
+def test_before_llm_changes_the_request_and_runs_once_for_each(hold: Hold) -> None:
     asked: list[Any] = []
     seen: list[Any] = []
 
@@ -132,14 +135,74 @@ def test_before_llm_changes_the_request_and_runs_once_an_answer(hold: Hold) -> N
     assert seen[0][0] == {"role": "system", "content": "You are a test."}
 
 
+def test_what_a_tool_returned_passes_before_llm_too(hold: Hold) -> None:
+    asked: list[Any] = []
+
+    def answer(messages: Any) -> Any:
+        asked.append(messages)
+        return [ToolRequest("t1", "look", "{}")] if len(asked) == 1 else "Fine."
+
+    async def redact(messages: list[dict[str, Any]], ctx: HookContext) -> list[dict[str, Any]]:
+        await asyncio.sleep(0.2)
+        return [{**message, "content": message["content"].replace("4711", "[number]")} for message in messages]
+
+    look = tool(name="look", handler=lambda: "The card is 4711.")
+    held = hold(["One?"], llm=ScriptedLLM(answer), tools=[look], hooks=PipelineHooks(before_llm=redact))
+    assert [message.content for message in asked[1] if message.role == "tool"] == ["The card is [number]."]
+    assert "4711" not in repr(asked)
+    at = held.turn(1).instants
+    assert at["hooks_ended_at"] - at["hooks_started_at"] == pytest.approx(0.2, abs=0.01), "the first ones are the row's"
+    assert at["hooks_ended_at"] < held.turn(1).tools[0].called_at
+
+
+class Ambiguous:
+    """As an array: neither true nor false, nor equal to anything."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth is ambiguous")
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @pytest.mark.parametrize(
     "returned",
-    ["text", [1], [{"role": "boss", "content": "x"}], [{"role": "user", "content": 5}], [{"role": "user", "tool_calls": [{}]}]],
-)
-def test_a_request_that_is_none_is_not_sent(hold: Hold, returned: Any) -> None:
-    held = hold(["One?"], hooks=PipelineHooks(before_llm=lambda messages, ctx: returned))
-    assert held.turn(1).heard_text == "First answer."
-    assert "before_llm" in held.turn(1).error
+    ["text", [1], [{"role": "boss", "content": "x"}], [{"role": "user", "content": 5}], [{"role": "user", "tool_calls": [{}]}],
+     [{"role": Ambiguous(), "content": "x"}], [{"role": "user", "content": Ambiguous()}]],
+)  # fmt: skip
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_request_that_is_none_is_not_sent_and_none_is_where_failures_close(hold: Hold, returned: Any, closed: bool) -> None:
+    asked: list[Any] = []
+
+    def answer(messages: Any) -> str:
+        asked.append(messages)
+        return "First answer."
+
+    hooks = PipelineHooks(before_llm=lambda messages, ctx: returned, fail_closed=closed)
+    held = hold(["One?"], llm=ScriptedLLM(answer), hooks=hooks)
+    assert held.turn(1).heard_text == (FALLBACK if closed else "First answer.")
+    assert len(asked) == (0 if closed else 1)
+    assert [event["stage"] for event in held.events("stage_failed")] == ["before_llm"]
+    failures = [event["error"] for event in held.events("reply_failed")]
+    assert [error.startswith("The model was not asked, since before_llm failed: ") for error in failures] == [True] * closed
+    assert held.turn(1).error
+    assert (held.error, held.session.end_reason) == (None, "caller hung up")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_audio_hooks_that_return_no_audio_let_it_pass_or_not(hold: Hold, closed: bool) -> None:
+    to_recogniser = PipelineHooks(before_send_to_stt=lambda audio, ctx: "text", fail_closed=closed)
+    held = hold(["One?"], hooks=to_recogniser, no_reply_seconds=2.0)
+    heard = sum(usage.audio_seconds for turn in held.turns for usage in turn.usage if usage.service == "stt")
+    assert (heard == 0) is closed
+    assert held.events("stage_failed")[0]["error"] == "it returned str; it returns bytes or None"
+
+    from_voice = PipelineHooks(after_synthesize=lambda audio, sentence, ctx: [1], fail_closed=closed)
+    held = hold(["One?"], hooks=from_voice, no_reply_seconds=2.0)
+    assert (held.events("agent_speech") == []) is closed
+    assert held.events("stage_failed")[0]["error"] == "it returned list; it returns bytes or None"
 
 
 def test_audio_hooks_change_and_drop_audio(hold: Hold) -> None:

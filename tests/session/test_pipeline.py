@@ -146,6 +146,15 @@ async def _raises() -> AsyncIterator[Any]:
     yield TextDelta(f"{1 / 0}")
 
 
+async def _exits() -> AsyncIterator[Any]:
+    yield TextDelta("It ")
+    raise SystemExit(1)
+
+
+async def _asks_for(identity: Any) -> AsyncIterator[Any]:
+    yield ToolRequest(identity, "weather", "{}")
+
+
 async def _says(*events: Any) -> AsyncIterator[Any]:
     for event in events:
         await asyncio.sleep(0.01)
@@ -171,9 +180,58 @@ class Plain:
         raise StopAsyncIteration
 
 
+class Nameless(Written):
+    """A model that does not always know its name."""
+
+    forgot = False
+
+    @property
+    def provider(self) -> str:  # type: ignore[override]
+        if self.forgot:
+            raise LookupError("no name")
+        return "mine"
+
+
+def test_a_model_that_forgot_its_name_fails_as_any_other_and_the_fallback_line_is_heard(hold: Hold) -> None:
+    model = Nameless(lambda _: _says(TextDelta("First answer.")))
+
+    async def forget(tap: Any, session: Any) -> None:
+        await tap.at(2.0)
+        model.forgot = True
+
+    held = hold(["One?"], llm=model, meanwhile=forget)
+    assert (held.turn(1).error, held.turn(1).heard_text) == ("the reply raised LookupError: no name", FALLBACK)
+    assert (held.error, held.session.end_reason) == (None, "caller hung up")
+
+
+class NamelessTTS(ScriptedTTS):
+    """A voice that does not always know its name."""
+
+    forgot = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "provider" and self.forgot:
+            raise LookupError("no name")
+        return super().__getattribute__(name)
+
+
+def test_a_reply_that_cannot_even_be_begun_has_failed_and_the_call_ends_politely(hold: Hold) -> None:
+    voice = NamelessTTS()
+
+    async def forget(tap: Any, session: Any) -> None:
+        await tap.at(2.0)
+        voice.forgot = True
+
+    held = hold(["One?", "Two?", "Three?"], tts=voice, meanwhile=forget, no_reply_seconds=2.0)
+    assert held.turn(1).error == "the reply raised LookupError: no name"
+    assert (held.error, held.session.end_reason) == (None, "3 failures in a row")
+
+
 USAGE = Usage("llm", "mine", "m", input_tokens=3, output_tokens=5)
 WRITTEN = [
     (lambda _: _raises(), "mine raised ZeroDivisionError: division by zero", FALLBACK),
+    (lambda _: _exits(), "mine raised SystemExit: 1", FALLBACK),
+    (lambda _: _asks_for(None), "mine raised TypeError: id of a ToolRequest is NoneType; it must be a string.", FALLBACK),
     (_raises_when_called, "mine raised ZeroDivisionError: division by zero", FALLBACK),
     (lambda _: Plain("It is ", "at six."), None, "It is at six."),
     (lambda _: _says(TextDelta("It is at six."), USAGE, USAGE), None, "It is at six."),
@@ -300,6 +358,37 @@ def test_a_result_is_told_as_json_unless_it_is_text(hold: Hold) -> None:
     assert run.result is not None
     assert json.loads(run.result) == {"free": [1, 2], "näme": "é"}
     assert "é" in run.result
+
+
+SAME_IDS: list[tuple[list[Any], list[str]]] = [
+    # What the model's answers ask for under which ids, and the ids that the tools of the call have
+    ([["", "", "a"], ["", "a", "a"]], ["call_1", "call_2", "a", "call_3", "a_2", "a_3"]),
+    ([["a", "b"]], ["a", "b"]),
+]
+
+
+@pytest.mark.parametrize(("given", "ids"), SAME_IDS)
+def test_each_tool_call_has_an_id_of_its_own_whatever_the_model_gives(hold: Hold, given: list[list[str]], ids: list[str]) -> None:
+    cities = iter("ABCDEF")
+    asked = [[ToolRequest(each, "weather", json.dumps({"city": next(cities)})) for each in answer] for answer in given]
+    messages: list[Any] = []
+    answers: list[Any] = [*asked, "There it is."]
+
+    def answer(told: Sequence[Message]) -> Any:
+        messages[:] = told
+        return answers.pop(0)
+
+    turn = hold(["One?"], llm=ScriptedLLM(answer), tools=TOOLS).turn(1)
+    assert [run.id for run in turn.tools] == ids
+    assert [run.result for run in turn.tools] == [f"Sunny in {city}." for city in "ABCDEF"[: len(ids)]]
+    results = [(each.tool_id, each.content) for each in messages if each.role == "tool"]
+    assert results == [(each, f"Sunny in {city}.") for each, city in zip(ids, "ABCDEF", strict=False)]
+
+
+def test_ids_differ_between_the_replies_of_a_call_too(hold: Hold) -> None:
+    asked = [ToolRequest("a", "weather", '{"city": "Rome"}')]
+    held = hold(["One?", "Two?"], llm=ScriptedLLM([asked, "There.", asked, "There."]), tools=TOOLS)
+    assert [run.id for number in (1, 2) for run in held.turn(number).tools] == ["a", "a_2"]
 
 
 # Stages on the caller's audio.

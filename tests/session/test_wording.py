@@ -13,6 +13,8 @@ from patter_nb.hooks import PipelineHooks
 from patter_nb.providers.base import TextDelta
 from patter_nb.providers.scripted import ScriptedLLM
 from patter_nb.text import filter_for_tts
+from patter_nb.tools import tool
+from patter_nb.turns.messages import ToolRequest
 
 Hold = Callable[..., Any]
 SORRY = "I'm sorry, I can't respond to that."
@@ -175,14 +177,22 @@ STAGES: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("closed", "heard"), [(False, "One. Two."), (True, "")])
+def test_a_piece_that_becomes_no_text_is_a_failure_of_its_hook(hold: Hold, closed: bool, heard: str) -> None:
+    hooks = PipelineHooks(after_llm={"on_chunk": lambda chunk: 5}, fail_closed=closed)
+    turn = said(hold, "One. Two.", hooks=hooks).turn(1)
+    assert turn.error.startswith("after_llm.on_chunk returned int; it returns a string or None")
+    assert heard in turn.heard_text
+    assert ("One" in turn.heard_text) is not closed
+
+
 @pytest.mark.parametrize("hooks", STAGES, ids=lambda hooks: str(next(iter(hooks.items())))[:40])
 @pytest.mark.parametrize("closed", [False, True])
 def test_a_hook_that_raises_lets_the_text_pass_or_not_and_its_error_is_in_the_row(hold: Hold, hooks: Any, closed: bool) -> None:
     held = said(hold, "One. Two.", hooks=PipelineHooks(**hooks, fail_closed=closed))
     turn = held.turn(1)
     assert "it broke" in turn.error
-    passes = not closed or "before_llm" in hooks
-    assert ("One. Two." in turn.heard_text) is passes
+    assert ("One. Two." in turn.heard_text) is not closed
     assert held.turn(2).caller_text == "two"
 
 
@@ -198,6 +208,91 @@ def test_a_hook_that_takes_too_long_is_left_behind(hold: Hold) -> None:
 def test_a_transform_that_raises_or_returns_nonsense_is_left_out(hold: Hold) -> None:
     turn = said(hold, "One.", text_transforms=[_broken, lambda text: 5, str.upper]).turn(1)
     assert (turn.heard_text, turn.error) == ("ONE.", "_broken raised ValueError: it broke")
+
+
+class Ambiguous:
+    """As an array: neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth is ambiguous")
+
+
+@pytest.mark.parametrize(("closed", "heard"), [(False, "Good."), (True, SORRY)])
+def test_a_check_whose_answer_is_neither_true_nor_false_has_failed(hold: Hold, closed: bool, heard: str) -> None:
+    rail = Guardrail("r", check=lambda text: Ambiguous(), fail_closed=closed)
+    held = said(hold, "Good.", guardrails=[rail])
+    assert held.turn(1).heard_text == heard
+    assert held.turn(1).error.endswith("raised ValueError: the truth is ambiguous")
+    assert held.error is None
+
+
+class Odd(str):
+    """A text of a user's class that fails where ours are trimmed."""
+
+    def strip(self, *_: Any) -> str:
+        raise KeyError("strip")
+
+
+def test_a_sentence_that_cannot_go_on_is_left_out_and_the_call_goes_on(hold: Hold) -> None:
+    hooks = PipelineHooks(before_synthesize=lambda sentence, ctx: Odd(sentence) if "One" in sentence else sentence)
+    held = said(hold, "One. Two.", hooks=hooks)
+    assert (held.turn(1).heard_text, held.error) == ("Two.", None)
+    assert held.turn(1).error == "the stages of the text raised KeyError: 'strip'"
+
+
+REWRITTEN: list[tuple[str, str]] = [
+    # What is blocked, and what is heard of three sentences that a hook makes "foo", "bar" and "baz"
+    ("foo bar baz", f"foo bar {SORRY}"),
+    ("oo bar b", f"foo bar {SORRY}"),
+    ("bar baz", f"foo bar {SORRY}"),
+    ("foo baz", "foo bar baz"),
+    ("foo bar baz foo", "foo bar baz"),
+]
+
+
+@pytest.mark.parametrize(("term", "heard"), REWRITTEN)
+def test_a_term_that_hooks_spread_over_several_sentences_is_not_completed(hold: Hold, term: str, heard: str) -> None:
+    words = {"One.": "foo", "Two.": "bar", "Three.": "baz"}
+    hooks = PipelineHooks(before_synthesize=lambda sentence, ctx: words.get(sentence))
+    held = said(hold, "One. Two. Three.", guardrails=[guardrail("g", blocked_terms=[term, "x"])], hooks=hooks)
+    assert held.turn(1).heard_text == heard
+
+
+LATE: list[dict[str, Any]] = [
+    # Ways in which words are blocked some time after the model wrote them
+    {"guardrails": [Guardrail("slow", check=_async_check)]},
+    {
+        "guardrails": [guardrail("bad", blocked_terms=["awful"])],
+        "hooks": PipelineHooks(before_synthesize=lambda sentence, ctx: sentence.replace("bad", "awful")),
+    },
+    {
+        "guardrails": [guardrail("bad", blocked_terms=["awful"])],
+        "hooks": PipelineHooks(after_llm=lambda text, ctx: text.replace("bad", "awful")),
+    },
+    {"guardrails": [guardrail("bad", blocked_terms=["bad"])]},
+]
+
+
+@pytest.mark.parametrize("settings", LATE)
+@pytest.mark.parametrize("end", [".", ""])
+def test_a_tool_that_was_asked_for_after_blocked_words_is_not_run(hold: Hold, settings: dict[str, Any], end: str) -> None:
+    done: list[str] = []
+    order = tool(name="order", handler=lambda: done.append("x"))
+    asks = ToolRequest("t1", "order", "{}")
+    held = said(hold, [TextDelta(f"This is bad{end}"), asks], tools=[order], **settings)
+    assert (held.turn(1).heard_text, held.turn(1).tools, done) == (SORRY, (), [])
+    held = hold(["One?"], llm=ScriptedLLM([[TextDelta(f"This is fine{end}"), asks], "Done."]), tools=[order], **settings)
+    assert [run.id for run in held.turn(1).tools] == ["t1"]
+    assert held.turn(1).heard_text == f"This is fine{end} Done."
+
+
+def test_where_nothing_is_blocked_later_a_tool_runs_while_the_model_still_writes(hold: Hold) -> None:
+    order = tool(name="order", handler=lambda: "done")
+    words = [TextDelta("I do it. "), ToolRequest("t1", "order", "{}"), *pieces("And a few words more. " * 3, 5)]
+    for settings in ({}, {"guardrails": [SECRET]}):
+        held = hold(["One?"], llm=ScriptedLLM([words, "Done."], token_seconds=0.1), tools=[order], **settings)
+        (run,) = held.turn(1).tools
+        assert run.called_at < held.turn(1).instants["llm_finished_at"] - 0.5
 
 
 def test_the_time_of_the_stages_has_a_span_of_its_own(hold: Hold) -> None:

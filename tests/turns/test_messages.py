@@ -22,3 +22,9 @@ ASKED = {"id": "t1", "type": "function", "function": {"name": "look", "arguments
 )
 def test_a_message_is_plain_with_nothing_that_does_not_belong_to_it(message, plain):
     assert message.plain() == plain
+
+
+@pytest.mark.parametrize("given", [(None, "look", "{}"), ("t1", 5, "{}"), ("t1", "look", {"city": "Rome"})])
+def test_a_tool_is_asked_for_with_texts_alone(given):
+    with pytest.raises(TypeError, match=r"^(id|name|arguments) of a ToolRequest is (NoneType|int|dict); it must be a string\.$"):
+        ToolRequest(*given)
