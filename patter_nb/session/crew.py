@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 
@@ -13,10 +12,11 @@ from patter_nb.audio.formats import PCM_8K, AudioFormat
 from patter_nb.audio.plug import FilterStage, audio_stage
 from patter_nb.callbacks import CallControl
 from patter_nb.clock import CallClock
+from patter_nb.errors import ConfigError
 from patter_nb.hooks import HookContext
 from patter_nb.live import Revision
-from patter_nb.providers.base import LLM, CallContext
-from patter_nb.session.boundary import guard, guarded
+from patter_nb.providers.base import CLOSING_SECONDS, LLM, CallContext
+from patter_nb.session.boundary import guard
 from patter_nb.session.caller_audio import HookedRecogniser
 from patter_nb.session.chains import AudioChain
 from patter_nb.session.dialogue import to_dicts
@@ -37,7 +37,7 @@ from patter_nb.session.transcripts import Transcripts
 from patter_nb.session.wording import Wording
 from patter_nb.turns.commands import RunTool
 from patter_nb.turns.engine import TurnEngine
-from patter_nb.turns.events import Event, FinalReceived, InterimReceived, SpeechStarted, StageFailed
+from patter_nb.turns.events import Event, FinalReceived, InterimReceived, SpeechStarted, StageFailed, ToolReturned
 
 Spawn = Callable[[Coroutine[None, None, None], str], asyncio.Task[None]]
 
@@ -101,14 +101,21 @@ class Crew:
             await self._streams.close()
         await self._servers.close()
         for each in self._filters:
-            await guarded(_closed(each), self._not_closed, who="audio_filter.close")
+            name = "audio_filter.close"
+            closed = await self._setup.user_code.call(each.close, deadline_seconds=CLOSING_SECONDS, name=name)
+            if closed.error is not None:
+                self._not_closed(closed.error)
 
     def run_tool(self, command: RunTool) -> None:
         """Run a tool for the reply that asked for it."""
         agent = self.pipeline.agent_of(command.reply)
 
+        def failed(error: str) -> None:
+            self._post(ToolReturned(command.reply, command.id, error=error))
+
         async def work() -> None:
-            self._post(await self.toolbox.run(agent, command))
+            with guard(failed, who=command.name):
+                self._post(await self.toolbox.run(agent, command))
 
         self._spawn(work(), f"tool {command.name}")
 
@@ -176,12 +183,14 @@ class Crew:
     def _model(self, agent: Agent) -> LLM:
         if self._messenger is not None:
             return self._messenger
-        assert agent.llm is not None
+        if agent.llm is None:
+            raise ConfigError("The agent has no llm: give it one.")
         return agent.llm
 
     def _speech(self, number: int, agent: Agent, hooks: Hooks) -> Speech:
         tts = agent.tts
-        assert tts is not None
+        if tts is None:
+            raise ConfigError("The agent has no tts: give it one.")
         return Speech(
             number,
             spawn=self._spawn,
@@ -246,9 +255,3 @@ class Crew:
 
     def _not_closed(self, error: str) -> None:
         self._event("not_closed", {"error": error})
-
-
-async def _closed(stage: FilterStage) -> None:
-    over = stage.close()
-    if inspect.isawaitable(over):
-        await over

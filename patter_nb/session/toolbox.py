@@ -11,7 +11,7 @@ from typing import Any
 from patter_nb.agent import Agent
 from patter_nb.callbacks import CallControl, check_number
 from patter_nb.errors import ConfigError
-from patter_nb.providers.base import ToolSpec
+from patter_nb.providers.base import ToolSpec, closing
 from patter_nb.session.user_code import Outcome, UserCode
 from patter_nb.tools import Bound, Tool, ToolArgumentsError
 from patter_nb.tools.given import check_arguments
@@ -49,7 +49,7 @@ BUILT_IN = (TRANSFER_CALL, END_CALL)
 
 
 class Toolbox:
-    """Runs tools once each, and says what the model is to be told. Whatever goes wrong is a sentence for the model.
+    """Runs tools once each, and says what the model is to be told. What a tool does wrong is a sentence for the model.
 
     `more` are the tools of servers that are connected for this call; `progress(name, text)` is told what a tool reports on its
     way.
@@ -84,7 +84,8 @@ class Toolbox:
         return tool.filler.text, tool.filler.after_ms / 1000
 
     async def run(self, agent: Agent, command: RunTool) -> ToolReturned:
-        """Run one tool as the model asked for it."""
+        """Run one tool as the model asked for it. Raises what objects of the user's raise when they are looked at: the type of an
+        argument, a report on the way."""
         tools = self._tools(agent)
         tool = tools.get(command.name)
         try:
@@ -151,21 +152,19 @@ class Toolbox:
 
     async def _reported(self, command: RunTool, bound: Bound, seconds: float) -> Outcome:
         """What an async generator gives: `{"progress": ...}` on the way, `{"result": ...}` or its last value in the end."""
-        until = asyncio.get_running_loop().time() + seconds
-        result: Any = None
-        pieces = self._user_code.pieces(bound.call, (), deadline_seconds=seconds, name=command.name)
-        async for piece in pieces:
-            if piece.error is not None:
-                return piece
-            if isinstance(piece.value, Mapping) and "result" in piece.value:
-                result = piece.value["result"]
-            elif isinstance(piece.value, Mapping) and "progress" in piece.value:
-                self._progress(command.id, command.name, str(piece.value["progress"]))
-            else:
-                result = piece.value
-            if asyncio.get_running_loop().time() > until:
-                return Outcome(error=f"{command.name} took longer than {seconds:g} s.")
-        return Outcome(result)
+        result, given = Outcome(), False
+        reports = self._user_code.pieces(bound.call, (), deadline_seconds=seconds, name=command.name, together=True)
+        async with closing(reports) as pieces:
+            async for piece in pieces:
+                if piece.error is not None:
+                    return result if piece.late and given else piece  # what it does after its result is its own affair
+                if isinstance(piece.value, Mapping) and "result" in piece.value:
+                    result, given = Outcome(piece.value["result"]), True
+                elif isinstance(piece.value, Mapping) and "progress" in piece.value:
+                    self._progress(command.id, command.name, str(piece.value["progress"]))
+                else:
+                    result = piece
+        return result
 
 
 def as_text(value: object) -> str:
@@ -181,7 +180,8 @@ def _plain(value: object) -> object:
 
 
 def _timed(outcome: Outcome, late: str) -> Outcome:
-    return Outcome(error=late) if outcome.error is not None and " took longer than " in outcome.error else outcome
+    """Of a tool that is tried again the last try has less time than the tool, whose own limit is told."""
+    return Outcome(error=late, late=True) if outcome.late else outcome
 
 
 def _error(command: RunTool, sentence: str, attempts: int = 1) -> ToolReturned:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from patter_nb.callbacks import Callbacks
+from patter_nb.providers.base import CLOSING_SECONDS
 
 Hold = Callable[..., Any]
 
@@ -70,6 +73,32 @@ def test_one_that_fails_while_it_closes_is_an_event(hold: Hold, kind: type[Filte
     assert held.events("not_closed") == [{"error": "audio_filter.close raised ValueError: stuck"}]
     assert held.error is None
     assert held.turn(1).heard_text == "First answer."
+
+
+class SlowFilter(Filter):
+    """One whose end takes for ever, as a driver's may."""
+
+    leave = threading.Event()
+
+    def close(self) -> None:
+        self.log.append(threading.current_thread().name)
+        self.leave.wait(30)
+
+
+class SlowAsyncFilter(Filter):
+    async def close(self) -> None:
+        self.log.append("closing")
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("kind", [SlowFilter, SlowAsyncFilter])
+def test_one_that_does_not_end_is_left_to_itself(hold: Hold, kind: type[Filter]) -> None:
+    given = kind()
+    held = hold(["One?"], audio_filter=given)
+    SlowFilter.leave.set()
+    assert held.events("not_closed") == [{"error": f"audio_filter.close took longer than {CLOSING_SECONDS:g} s."}]
+    assert given.log == ["user code audio_filter.close" if kind is SlowFilter else "closing"]
+    assert (held.error, held.tasks_left) == (None, [])
 
 
 def test_a_filter_is_closed_too_when_the_call_is_cancelled(hold: Hold) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic_core import core_schema
 
 from patter_nb.callbacks import CallControl
 from patter_nb.callers import Line
@@ -133,6 +134,130 @@ def test_the_deadline_holds_for_all_reports_together(hold: Hold) -> None:
 
     held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
     assert run_of(held).error == "reports took longer than 1 s."
+
+
+def test_the_deadline_of_reports_is_no_longer_for_the_last_of_them(hold: Hold) -> None:
+    @tool(timeout_s=1)
+    async def reports() -> Any:
+        yield {"progress": "half"}
+        await asyncio.sleep(0.9)
+        yield {"progress": "nearly"}
+        await asyncio.sleep(0.9)
+        yield {"result": "late"}
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
+    run = run_of(held)
+    assert run.error == "reports took longer than 1 s."
+    assert run.returned_at - run.called_at == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_result_that_came_in_time_counts_whatever_the_tool_does_after_it(hold: Hold) -> None:
+    closed: list[str] = []
+
+    @tool(timeout_s=1)
+    async def reports() -> Any:
+        try:
+            yield {"result": "in time"}
+            await asyncio.sleep(3600)
+        finally:
+            closed.append("x")
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
+    assert (run_of(held).result, closed) == ("in time", ["x"])
+
+
+class Report(Mapping[str, Any]):
+    """What a tool yields, in a class of the user's that fails when it is read."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "progress":
+            return Unwritable()
+        raise OSError("no disk")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class Unwritable:
+    def __str__(self) -> str:
+        raise OSError("no words")
+
+
+@pytest.mark.parametrize(("given", "error"), [(Report(), "no disk"), ({"progress": Unwritable()}, "no words")])
+def test_a_report_that_cannot_be_read_is_a_sentence_for_the_model(hold: Hold, given: Any, error: str) -> None:
+    closed: list[str] = []
+
+    @tool
+    async def reports() -> Any:
+        try:
+            yield given
+        finally:
+            closed.append("x")
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
+    assert (run_of(held).error, closed) == (f"reports raised OSError: {error}", ["x"])
+    assert (held.turn(1).heard_text, held.error) == ("Done.", None)
+
+
+class Room7:
+    """A type of an argument that refuses what it is given in a way of its own."""
+
+    error: BaseException = ValueError()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        def check(value: Any) -> Any:
+            raise cls.error
+
+        return core_schema.no_info_plain_validator_function(check, serialization=core_schema.to_string_ser_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyError("room"), "The arguments of book do not fit: KeyError: 'room'."),
+        (FileNotFoundError("rooms.csv"), "book raised FileNotFoundError: rooms.csv"),
+        (SystemExit(2), "book raised SystemExit: 2"),
+    ],
+)
+def test_an_argument_whose_type_raises_whatever_it_likes_is_a_sentence_for_the_model(
+    hold: Hold, monkeypatch: pytest.MonkeyPatch, error: BaseException, told: str
+) -> None:
+    monkeypatch.setattr(Room7, "error", error)
+
+    def book(room: Room7) -> str:
+        return "booked"
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("book", '{"room": "7"}'), "Done."]), tools=[tool(book)])
+    assert (run_of(held).error, held.turn(1).heard_text, held.error) == (told, "Done.", None)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_tool_that_exits_ends_neither_the_call_nor_the_process(hold: Hold, is_async: bool) -> None:
+    def leave() -> None:
+        raise SystemExit(2)
+
+    async def leave_later() -> None:
+        leave()
+
+    made = tool(name="leave", handler=leave_later if is_async else leave)
+    held = hold(["One?"], llm=ScriptedLLM([asks("leave"), "Done."]), tools=[made])
+    assert (run_of(held).error, held.turn(1).heard_text, held.error) == ("leave raised SystemExit: 2", "Done.", None)
+
+
+def test_an_error_that_speaks_of_another_deadline_is_told_as_it_is(hold: Hold) -> None:
+    def asks_server() -> None:
+        raise OSError("the server took longer than 30 s.")
+
+    held = hold(["One?"], llm=ScriptedLLM([asks("asks_server"), "Done."]), tools=[tool(asks_server)])
+    assert run_of(held).error == "asks_server raised OSError: the server took longer than 30 s."
 
 
 def test_progress_is_an_event_and_the_result_is_told(hold: Hold) -> None:
