@@ -7,10 +7,13 @@ which are the user's own, judge the same words. Where there is neither, words pa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
 
 from patter_nb.audio.plug import own_copy
 from patter_nb.barge_in import BargeInStrategy
+from patter_nb.session.boundary import guard
 from patter_nb.session.hooks import HOOK_SECONDS, Hooks
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.events import BargeInConfirmed, Event, FinalReceived, InterimReceived, SpeechStarted
@@ -80,7 +83,8 @@ class Transcripts:
         while True:
             event, arrived_at = await self._queue.get()
             try:
-                await self._through(event, arrived_at)
+                with guard(partial(self._failed, "transcripts"), who="a transcript"):
+                    await self._through(event, arrived_at)
             finally:
                 self._busy -= 1
                 self._queue.task_done()
@@ -89,7 +93,7 @@ class Transcripts:
         if isinstance(event, SpeechStarted):
             self._said = ""
             for strategy in self._own_strategies():
-                await self._ask(strategy.reset, name=f"{type(strategy).__name__}.reset")
+                await self._reset(strategy)
             return
         hooks = self._hooks()
         if isinstance(event, InterimReceived):
@@ -124,11 +128,18 @@ class Transcripts:
 
     async def _confirms(self, strategy: BargeInStrategy, said: str, final: bool) -> bool:
         async def evaluate() -> bool:
-            return await strategy.evaluate(transcript=said, is_interim=not final, agent_speaking=True)
+            return bool(await strategy.evaluate(transcript=said, is_interim=not final, agent_speaking=True))
 
-        return bool(await self._ask(evaluate, name=f"{type(strategy).__name__}.evaluate"))
+        return await self._ask(evaluate, name=f"{type(strategy).__name__}.evaluate") is True
 
-    async def _ask(self, function: Callable[[], Coroutine[None, None, object]], *, name: str) -> object:
+    async def _reset(self, strategy: BargeInStrategy) -> None:
+        async def reset() -> None:
+            await strategy.reset()
+
+        await self._ask(reset, name=f"{type(strategy).__name__}.reset")
+
+    async def _ask(self, function: Callable[[], Awaitable[object]], *, name: str) -> Any:
+        """What it returns; None where it fails."""
         outcome = await self._user_code.call(function, deadline_seconds=HOOK_SECONDS, quick=True, name=name)
         if outcome.error is not None:
             self._failed("barge_in_strategies", outcome.error)
@@ -138,5 +149,11 @@ class Transcripts:
         """This call's copies of the strategies that are live."""
         given = self._strategies()
         known = {id(each): copied for each, copied in self._copies}
-        self._copies = [(each, known[id(each)] if id(each) in known else own_copy("barge_in_strategies", each)) for each in given]
+        self._copies = [(each, known[id(each)] if id(each) in known else self._own_copy(each)) for each in given]
         return [copied for _, copied in self._copies]
+
+    def _own_copy(self, strategy: BargeInStrategy) -> BargeInStrategy:
+        copied = [strategy]  # as it is where its own way to be copied fails
+        with guard(partial(self._failed, "barge_in_strategies"), who=f"the copy of {type(strategy).__name__}"):
+            copied[0] = own_copy("barge_in_strategies", strategy)
+        return copied[0]

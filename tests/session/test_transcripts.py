@@ -221,6 +221,60 @@ def test_a_strategy_that_raises_says_no_and_the_next_one_is_asked(virtual: Hold)
     assert door.failed == [("barge_in_strategies", "Judge.evaluate raised ValueError: no idea")]
 
 
+class Ambiguous:
+    """As an array: neither true nor false."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth is ambiguous")
+
+
+def test_an_answer_that_is_neither_true_nor_false_says_no_and_the_next_one_is_asked(virtual: Hold) -> None:
+    async def main() -> Door:
+        door = Door(Judge(Ambiguous()), Judge(1))
+        await door.put(FinalReceived("a"))
+        return door
+
+    door = virtual(main())
+    assert door.posted == [BargeInConfirmed(), FinalReceived("a")]
+    assert door.failed == [("barge_in_strategies", "Judge.evaluate raised ValueError: the truth is ambiguous")]
+
+
+class Uncopied(Judge):
+    """A strategy that fails where it is to be copied, and has no way to begin anew."""
+
+    def __deepcopy__(self, memo: Any) -> Judge:
+        raise OSError("no memory")
+
+    @property
+    def reset(self) -> Any:  # type: ignore[override]
+        raise OSError("no reset")
+
+
+def test_a_strategy_that_can_neither_be_copied_nor_begin_anew_is_asked_as_it_is(virtual: Hold) -> None:
+    async def main() -> Door:
+        door = Door(Uncopied(True))
+        await door.put(SpeechStarted(0.0), FinalReceived("a"))
+        return door
+
+    door = virtual(main())
+    assert door.posted == [BargeInConfirmed(), FinalReceived("a")]
+    assert door.failed == [
+        ("barge_in_strategies", "the copy of Uncopied raised OSError: no memory"),
+        ("barge_in_strategies", "Uncopied.reset raised OSError: no reset"),
+    ]
+
+
+def test_words_that_are_none_are_told_and_the_next_ones_pass(virtual: Hold) -> None:
+    async def main() -> Door:
+        door = Door(Judge())
+        await door.put(FinalReceived(None), FinalReceived("a"))  # type: ignore[arg-type]
+        return door
+
+    door = virtual(main())
+    assert [event.text for event in door.posted if isinstance(event, FinalReceived)] == ["a"]
+    assert [stage for stage, _ in door.failed] == ["transcripts"]
+
+
 class Counting:
     """A strategy with a memory: says yes when it is asked for the second time in its life."""
 
