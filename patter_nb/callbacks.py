@@ -24,6 +24,7 @@ from patter_nb.turns.events import (
     SayRequested,
     TransferRequested,
 )
+from patter_nb.web.address import shown_url
 
 Callback = Callable[..., Any]
 """Sync or async; takes one dictionary."""
@@ -164,7 +165,8 @@ class Callbacks:
             if value is None or callable(value) or (each.name == "on_message" and isinstance(value, Remote)):
                 continue
             also = ", a URL" if each.name == "on_message" else ""
-            raise ConfigTypeError(f"{each.name} is {type(value).__name__} {value!r}; it must be a function{also}, or None.")
+            shown = shown_url(value) if isinstance(value, str) else value
+            raise ConfigTypeError(f"{each.name} is {type(value).__name__} {shown!r}; it must be a function{also}, or None.")
 
     def named(self, name: str) -> Callback | None:
         """The callback of this name; None when there is none."""

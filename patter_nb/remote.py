@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from patter_nb.errors import HIDDEN, ConfigError, ConfigTypeError, PatterError, scrub
-from patter_nb.web.address import Target, checked, is_public
+from patter_nb.web.address import Target, checked, is_public, shown_url
 from patter_nb.web.post import post_json, tls
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class RemoteMessage:
             raise RemoteError(f"on_message: {target.host} did not open a socket within {seconds:g} s.") from None
         except (OSError, WebSocketException, ValueError) as error:
             # ValueError: the place it sends us to. The words are scrubbed: they may hold the URL.
-            raise RemoteError(f"on_message: {target.host} opened no socket ({scrub(str(error))}).") from None
+            told = scrub(str(error).replace(target.url, shown_url(target.url)))
+            raise RemoteError(f"on_message: {target.host} opened no socket ({told}).") from None
 
     async def _message(self, socket: ClientConnection, host: str) -> bytes | None:
         """The next message; None when the other side has closed."""
@@ -145,7 +146,7 @@ class RemoteMessage:
         more = [f"secret={HIDDEN!r}"] if self.secret else []
         more += ["allow_private=True"] if self.allow_private else []
         more += [f"timeout_seconds={self.timeout_seconds!r}"] if self.timeout_seconds != 30.0 else []
-        return f"RemoteMessage({', '.join([repr(scrub(self.url)), *more])})"
+        return f"RemoteMessage({', '.join([repr(shown_url(self.url)), *more])})"
 
 
 async def _close(socket: ClientConnection) -> None:
@@ -189,7 +190,7 @@ def _check_url(url: object, allow_private: bool) -> None:
     if not allow_private and _is_private(parts):
         host = parts.hostname
         raise ConfigError(f"url of on_message leads to {host}, which is not on the public internet: set allow_private=True for a "
-                          f"server of your own, as in RemoteMessage({scrub(url)!r}, allow_private=True).")  # fmt: skip
+                          f"server of your own, as in RemoteMessage({shown_url(url)!r}, allow_private=True).")  # fmt: skip
 
 
 def _is_private(parts: SplitResult) -> bool:

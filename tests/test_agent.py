@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ import pytest
 
 from patter_nb.agent import Agent, AgentSettings, describe
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.guardrails import Guardrail
+from patter_nb.hooks import PipelineHooks
 from patter_nb.live import RevisionLine
+from patter_nb.live.difference import difference
 from patter_nb.providers.local import LocalSTT, LocalTTS
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.tools import Tool
 from patter_nb.turns.policy import TurnPolicy
 
 
@@ -242,6 +248,57 @@ def test_the_settings_of_any_object_are_part_of_a_revision_and_its_state_and_sec
     assert len({plain, *(make(tts=Plain(**given)).content_id() for given in PLAIN)}) == len(PLAIN) + 1
     assert {make(tts=Plain(**given)).content_id() for given in UNSEEN} == {plain}
     assert "sk-1" not in str(describe(Plain(api_key="sk-1")))
+
+
+@dataclass
+class Far(ScriptedTTS):
+    """A voice somewhere else, and what it is given there."""
+
+    base_url: str = "https://voice.example/v1"
+    mirrors: tuple[str, ...] = ()
+    finish: Any = None
+    others: Sequence[Any] = ()
+
+
+class FarPlain(Plain):
+    """The same as no dataclass."""
+
+    api_base = "https://voice.example/v1"
+
+
+def spoken(text: str, key: str = "") -> str:
+    return f"{text}{key[:0]}"
+
+
+KEYS: list[Callable[[str], dict[str, Any]]] = [
+    lambda key: {"text_transforms": [partial(spoken, key=key)]},
+    lambda key: {"text_transforms": [partial(partial(spoken, key=key), "Well.")]},
+    lambda key: {"hooks": PipelineHooks(before_synthesize=partial(spoken, key))},
+    lambda key: {"guardrails": [Guardrail("prices", check=partial(spoken, key))]},
+    lambda key: {"tools": [Tool("look", handler=partial(spoken, key=key))]},
+    lambda key: {"tools": [Tool("look", webhook_url=f"https://desk.example/hook?code={key}")]},
+    lambda key: {"mcp_servers": [f"https://desk.example/mcp?code={key}"]},
+    lambda key: {"mcp_servers": [{"url": f"https://desk.example/mcp?code={key}", "name": "desk"}]},
+    lambda key: {"variables": {"link": f"https://me:{key}@desk.example/"}},
+    lambda key: {"tts": Far(base_url=f"https://me:{key}@voice.example/v1")},
+    lambda key: {"tts": Far(mirrors=("https://one.example/", f"https://two.example/?code={key}"))},
+    lambda key: {"tts": Far(finish=partial(spoken, key))},
+    lambda key: {"tts": Far(others=[partial(spoken, key), {"url": f"https://two.example/?code={key}"}])},
+    lambda key: {"tts": FarPlain(api_base=f"https://voice.example/v1?code={key}")},
+]
+
+
+@pytest.mark.parametrize("given", KEYS)
+def test_a_key_in_a_partial_or_a_url_is_never_shown_and_another_key_is_another_revision(given: Any) -> None:
+    one, same, other = (make(**given(key)) for key in ("hunter2", "hunter2", "hunter3"))
+    for text in (repr(one), one._repr_html_(), json.dumps(one.content()), repr(one.tools), repr(one.mcp_servers)):
+        assert "hunter" not in text
+    assert one.content_id() == same.content_id() != other.content_id()
+    line = RevisionLine("agent")
+    changed = difference(line.stage(one)[0], line.stage(other)[0])
+    assert changed
+    for text in (str(changed), changed._repr_html_()):
+        assert "hunter" not in text
 
 
 def test_a_voice_on_this_machine_with_another_setting_is_the_next_revision() -> None:

@@ -397,7 +397,7 @@ def test_settings_that_cannot_be_used_are_refused_by_name(given, kind, told):
 
 def test_its_written_form_shows_no_secret():
     shown = repr(RemoteMessage("https://example.com/?token=hunter2", secret="hunter2", timeout_seconds=5.0))
-    assert shown == "RemoteMessage('https://example.com/?token=•••', secret='•••', timeout_seconds=5.0)"
+    assert shown == "RemoteMessage('https://example.com/?•••#5a617e8a', secret='•••', timeout_seconds=5.0)"
     assert repr(RemoteMessage("ws://localhost/", allow_private=True)) == "RemoteMessage('ws://localhost/', allow_private=True)"
 
 

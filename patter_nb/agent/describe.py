@@ -14,6 +14,7 @@ from typing import Any
 
 from patter_nb.errors import HIDDEN
 from patter_nb.providers.base import LLM, STT, TTS
+from patter_nb.web.address import shown_url
 
 SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
 """Settings and variables whose name holds one of these words are never shown; their values are no part of a revision
@@ -34,9 +35,11 @@ def describe(provider: STT | LLM | TTS) -> dict[str, Any]:
 
 
 def described(value: object) -> Any:
-    """Any part of an agent as plain values: texts and numbers as they are, functions by name and code, objects by their
-    settings."""
-    if value is None or isinstance(value, str | int | float):
+    """Any part of an agent as plain values: texts and numbers as they are, URLs without what may be a key, functions by name and
+    code, objects by their settings."""
+    if isinstance(value, str):
+        return shown_url(value)
+    if value is None or isinstance(value, int | float):
         return value
     if isinstance(value, STT | LLM | TTS):
         return describe(value)
@@ -56,11 +59,13 @@ def described(value: object) -> Any:
 def code_name(function: Callable[..., Any]) -> str:
     """The name of a function and eight hex digits of its code: running an unchanged cell again leaves it as it was.
 
-    What a closure has caught is not looked into; default values are.
+    What a closure has caught is not looked into; default values are, and so is what a `partial` gives, which may be a key and is
+    told by eight digits alone.
     """
     function = getattr(function, "__wrapped__", function)
     if isinstance(function, partial):
-        return f"partial({code_name(function.func)}, {ADDRESS.sub('', repr((function.args, function.keywords)))})"
+        given = ADDRESS.sub("", repr((function.args, function.keywords)))
+        return f"partial({code_name(function.func)})#{_digits(given.encode())}"
     name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
@@ -69,7 +74,11 @@ def code_name(function: Callable[..., Any]) -> str:
         return name
     defaults = (getattr(function, "__defaults__", None), getattr(function, "__kwdefaults__", None))
     content = marshal.dumps(_bare(code)) + ADDRESS.sub("", repr(defaults)).encode()
-    return f"{name}#{hashlib.sha256(content).hexdigest()[:8]}"
+    return f"{name}#{_digits(content)}"
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def _bare(code: CodeType) -> CodeType:
@@ -83,11 +92,17 @@ def _settings(value: object) -> dict[str, Any]:
         shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name)]
         return {name: _told(getattr(value, name)) for name in shown if not name.startswith("_")}
     public = _attributes(value).items()
-    return {name: str(found) for name, found in public if not SECRET.search(name) and _is_plain(found)}
+    return {name: _told(found) for name, found in public if not SECRET.search(name) and _is_plain(found)}
 
 
 def _told(setting: object) -> str:
-    return code_name(setting) if isinstance(setting, FunctionType | MethodType | partial) else ADDRESS.sub("", str(setting))
+    """A setting as a text, what it holds as `described`."""
+    if isinstance(setting, FunctionType | MethodType | partial):
+        return code_name(setting)
+    if isinstance(setting, str | list | tuple | Mapping):
+        plain = described(setting)
+        return str(tuple(plain) if isinstance(setting, tuple) else plain)
+    return ADDRESS.sub("", str(setting))
 
 
 def _attributes(value: object) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from patter_nb.clock import at_real_pace
 from patter_nb.errors import ConfigError, ConfigTypeError, need, scrub
 from patter_nb.tools.schema import plain_schema
 from patter_nb.tools.tool import LONGEST_SECONDS, SHORTEST_SECONDS, Tool, ToolError
-from patter_nb.web.address import AddressError, check_form, checked
+from patter_nb.web.address import AddressError, check_form, checked, shown_url
 
 CLOSING_SECONDS = 2.0
 """How long the end of a call waits for a server to close; what takes longer is closed beside it."""
@@ -103,7 +103,7 @@ class McpServer:
     @property
     def shown(self) -> str:
         """Its name, or where it is, without credentials."""
-        return scrub(self.name or self.command or self.url.partition("?")[0])
+        return scrub(self.name or self.command) or shown_url(self.url)
 
     def __repr__(self) -> str:
         return f"McpServer({self.shown!r})"
@@ -194,7 +194,7 @@ async def connect(server: McpServer) -> AsyncIterator[McpConnection]:
             await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
         if not ready.done():
             error = _first(task.exception())
-            reason = scrub(str(error)).rstrip(".") if error is not None else "it closed at once"
+            reason = _told(error, server).rstrip(".") if error is not None else "it closed at once"
             raise ToolError(f"The MCP server {server.shown} cannot be used: {reason}.") from error
         yield ready.result()
     finally:
@@ -205,6 +205,11 @@ async def connect(server: McpServer) -> AsyncIterator[McpConnection]:
             await asyncio.wait({task}, timeout=CLOSING_SECONDS)
         if not server.command:  # a process is still being ended, which must not be cut off
             task.cancel()
+
+
+def _told(error: BaseException, server: McpServer) -> str:
+    text = str(error)
+    return scrub(text.replace(server.url, shown_url(server.url)) if server.url else text)
 
 
 def _kept(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

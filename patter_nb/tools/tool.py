@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Literal, overload
 
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning, scrub
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning
 from patter_nb.providers.base import ToolSpec
 from patter_nb.tools.docstrings import docstring, inmost, summary
 from patter_nb.tools.given import check_arguments, checked_parameters
 from patter_nb.tools.schema import HANDED_IN, Signature, ToolArgumentsError
 from patter_nb.tools.strict import strict_schema
-from patter_nb.web.address import AddressError, check_form
+from patter_nb.web.address import AddressError, check_form, shown_url
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What OpenAI and Anthropic take as the name of a tool."""
@@ -223,7 +223,7 @@ class Tool:
         return hash((self.name, self.handler, self.webhook_url))
 
     def __repr__(self) -> str:
-        what = scrub(self.webhook_url.partition("?")[0]) or getattr(self.handler, "__qualname__", type(self.handler).__name__)
+        what = shown_url(self.webhook_url) or getattr(self.handler, "__qualname__", type(self.handler).__name__)
         return f"Tool({self.name!r}, {what})"
 
 

@@ -9,6 +9,7 @@ lack.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ipaddress
 import re
 import socket
@@ -16,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from patter_nb.errors import ConfigError
+from patter_nb.errors import HIDDEN, ConfigError, scrub
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -30,6 +31,8 @@ _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _NUMBER = "(?:0[xX][0-9A-Fa-f]*|[0-9]+)"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:\.{_NUMBER}){{0,3}}")
 """One to four numbers, decimal, octal or hexadecimal: what `inet_aton` and with it most programs take for an IPv4 address."""
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(?:[^/?#\s]*@)?([^?#\s]*)(?:[?#]\S*)?")
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that IANA has given to the public IPv6 internet so far."""
@@ -73,6 +76,19 @@ class Target:
 def check_form(url: object, *, schemes: Sequence[str] = ("http", "https")) -> None:
     """Whether `url` could be used at all, without asking where it leads; `AddressError` with one sentence when not."""
     _parts(url, schemes)
+
+
+def shown_url(text: str) -> str:
+    """A URL as it may be shown and kept: without user name, password, query and fragment, where credentials stand.
+
+    Where something was taken away "?•••#" and eight hex digits end it, which differ when what was taken away does. A text that is
+    not a URL as a whole comes back as it is.
+    """
+    found = _URL.fullmatch(text.strip())
+    if found is None:
+        return text
+    shown = scrub("".join(found.groups()))
+    return text if shown == text else f"{shown}?{HIDDEN}#{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:

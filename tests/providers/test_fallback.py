@@ -334,8 +334,8 @@ def test_settings_that_cannot_be_used_are_refused_by_name(given, kind, told):
 
 def test_an_agents_revision_holds_the_settings_of_each():
     told = describe(FallbackLLM([ScriptedLLM(["Hi"], provider="one"), ScriptedLLM(["Yes"], provider="two")]))
-    assert "provider='one'" in told["llms"]
-    assert "'Yes'" in told["llms"]
+    assert "'provider': 'one'" in told["llms"]
+    assert "Yes" in told["llms"]
 
 
 def test_usage_of_one_answer_comes_once(virtual):

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -125,7 +126,8 @@ def in_connection(server, function):
 def test_headers_are_sent_and_never_shown(web):
     server = McpServer(url=f"{web}?key=hunter2", headers={"X-Key": "hunter2"}, allow_private=True)
     assert in_connection(server, lambda tools: ask(tools["header"], name="x-key")) == "hunter2"
-    assert repr(server) == f"McpServer('{web}')"
+    assert re.fullmatch(rf"McpServer\('{re.escape(web)}\?•••#[0-9a-f]{{8}}'\)", repr(server))
+    assert repr(McpServer(url=web, allow_private=True)) == f"McpServer('{web}')"
 
 
 def test_a_process_gets_its_own_environment_and_no_keys_of_ours(monkeypatch):
@@ -252,6 +254,10 @@ UNREACHABLE = [
         McpServer(url="http://127.0.0.1:9/mcp"),
         r"leads to 127\.0\.0\.1, which is not on the public internet: set allow_private=True",
     ),
+    (
+        McpServer(url="http://127.0.0.1:9/mcp?code=hunter2", allow_private=True),
+        r"^The MCP server http://127\.0\.0\.1:9/mcp\?•••#[0-9a-f]{8} cannot be used: ",
+    ),
     (McpServer(url="http://127.0.0.1:9/mcp", allow_private=True), r"^The MCP server http://127\.0\.0\.1:9/mcp cannot be used: "),
 ]
 
@@ -261,6 +267,7 @@ def test_a_server_that_cannot_be_reached_is_one_sentence(server, sentence):
     with pytest.raises(ToolError, match=sentence) as refused:
         in_connection(server, None)
     assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("status", [302, 307])

@@ -10,7 +10,7 @@ from tests_of_web_listener import listening
 from tests_of_web_spellings import INSIDE, LOOPBACK, NAMES, OUTSIDE
 
 from patter_nb.errors import ConfigError
-from patter_nb.web.address import AddressError, Target, checked, is_public
+from patter_nb.web.address import AddressError, Target, checked, is_public, shown_url
 from patter_nb.web.post import WebError, post_json
 
 PUBLIC = "93.184.215.14"
@@ -205,3 +205,32 @@ def test_a_closed_port_is_one_sentence():
         assert failed.value.retryable
 
     asyncio.run(main())
+
+
+SHOWN = [
+    # the URL, and what stands before what was taken away; None: nothing is taken away
+    ("https://desk.example/mcp?key=hunter2", "https://desk.example/mcp"),
+    ("https://desk.example/mcp#hunter2", "https://desk.example/mcp"),
+    ("https://desk.example?hunter2", "https://desk.example"),
+    ("https://me:hunter2@desk.example:8443/mcp", "https://desk.example:8443/mcp"),
+    ("https://hunter2@desk.example/a@b?x@y", "https://desk.example/a@b"),
+    ("https://me:hunt@er2@desk.example/", "https://desk.example/"),
+    ("postgresql+psycopg://me:hunter2@desk.example/calls", "postgresql+psycopg://desk.example/calls"),
+    (" https://desk.example/?hunter2\n", "https://desk.example/"),
+    ("https://desk.example/sk-hunter2hunter2/mcp", "https://desk.example/•••/mcp"),
+    ("https://desk.example/mcp", None),
+    ("https://desk.example/a@b", None),
+    ("Ask https://desk.example/?page=2 for the hours.", None),
+    ("You are a hotel. What is it?", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("url", "before"), SHOWN)
+def test_a_url_is_shown_without_what_may_be_a_key(url, before):
+    if before is None:
+        assert shown_url(url) == url
+        return
+    start, _, digits = shown_url(url).partition("?•••#")
+    assert (start, len(digits)) == (before, 8)
+    assert shown_url(url) == shown_url(url) != shown_url(url.replace("hunter2", "hunter3").replace("er2", "er3"))
