@@ -8,9 +8,9 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning
 from patter_nb.providers.base import ToolSpec
@@ -227,14 +227,28 @@ class Tool:
         return f"Tool({self.name!r}, {what})"
 
 
+class ToolSettings(TypedDict, total=False):
+    """The fields of `Tool` that `tool(...)` takes beside a handler or a web address."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any] | None
+    strict: bool
+    reassurance: Reassurance | str | None
+    timeout_s: float
+    idempotent: bool
+    allow_private: bool
+    headers: Mapping[str, str] | None
+
+
 @overload
-def tool(fn: Callable[..., Any], /) -> Tool: ...
+def tool(fn: Callable[..., Any], /, **settings: Unpack[ToolSettings]) -> Tool: ...
 @overload
-def tool(*, handler: Callable[..., Any], **settings: Any) -> Tool: ...
+def tool(*, handler: Callable[..., Any], **settings: Unpack[ToolSettings]) -> Tool: ...
 @overload
-def tool(*, webhook_url: str, **settings: Any) -> Tool: ...
+def tool(*, webhook_url: str, **settings: Unpack[ToolSettings]) -> Tool: ...
 @overload
-def tool(**settings: Any) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(**settings: Unpack[ToolSettings]) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """A `Tool`: of a function (`@tool`, `@tool(timeout_s=2)`), or of its settings (`tool(name="...", handler=...)`)."""
     known = set(Tool.__dataclass_fields__)
@@ -248,6 +262,19 @@ def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Cal
     if handler is not None or settings.get("webhook_url"):
         return Tool(**{"name": _name_of(handler) if handler is not None else "", **settings})
     return lambda function: Tool(**{"name": _name_of(function), **settings, "handler": function})
+
+
+def _shown_signature() -> inspect.Signature:
+    """What a notebook shows of `tool` (Shift-Tab) and completes: all that it takes, with its usual value."""
+    fn = inspect.Parameter("fn", inspect.Parameter.POSITIONAL_ONLY, default=None)
+    named = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default="" if each.name == "name" else each.default)
+        for each in fields(Tool)
+    ]
+    return inspect.Signature([fn, *named])
+
+
+vars(tool)["__signature__"] = _shown_signature()
 
 
 def read_arguments(name: str, text: str) -> dict[str, Any]:

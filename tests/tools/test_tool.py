@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import functools
 import inspect
 import json
 import pickle
 import re
+import typing
 import warnings
 from dataclasses import FrozenInstanceError, replace
 
@@ -17,6 +19,7 @@ import pytest
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
 from patter_nb.providers.base import ToolSpec
 from patter_nb.tools import Reassurance, Tool, ToolArgumentsError, tool
+from patter_nb.tools.tool import ToolSettings
 
 CONTEXT = {"call_id": "c1", "caller": "+1555", "callee": "+1556"}
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -100,6 +103,17 @@ def test_a_decorator_takes_settings():
         Reassurance("One moment.", 1500),
     )
     assert asyncio.run(made(city="Rome")) == "sunny in Rome"
+
+
+def test_an_editor_and_a_notebook_are_told_all_that_a_tool_takes():
+    known = [each.name for each in dataclasses.fields(Tool)]
+    assert sorted([*ToolSettings.__annotations__, "handler", "webhook_url"]) == sorted(known)
+    shown = inspect.signature(tool).parameters
+    assert list(shown) == ["fn", *known]
+    assert shown["timeout_s"].default == 10.0
+    assert {shown[name].kind for name in known} == {inspect.Parameter.KEYWORD_ONLY}
+    types = typing.get_type_hints(Tool)
+    assert {name: types[name] for name in ToolSettings.__annotations__} == typing.get_type_hints(ToolSettings)
 
 
 def test_keywords_and_positions_make_the_same_tool():
