@@ -16,6 +16,7 @@ from patter_nb.barge_in import BargeInStrategy
 from patter_nb.session.boundary import guard
 from patter_nb.session.hooks import HOOK_SECONDS, Hooks
 from patter_nb.session.user_code import UserCode
+from patter_nb.turns.ear import middle
 from patter_nb.turns.events import BargeInConfirmed, Event, FinalReceived, InterimReceived, SpeechStarted
 
 HeardEvent = FinalReceived | InterimReceived
@@ -97,11 +98,11 @@ class Transcripts:
             return
         hooks = self._hooks()
         if isinstance(event, InterimReceived):
-            await self._judge(event.text, final=False)
+            await self._judge(event)
             if hooks.given.after_transcribe is None:
                 self._pass(event)  # else its words might be what the hook takes out of the final ones
             return
-        await self._judge(event.text, final=True)
+        await self._judge(event)
         if hooks.given.after_transcribe is None or not event.text.strip():
             self._pass(event)
             return
@@ -113,8 +114,9 @@ class Transcripts:
             self._told(event.text, isinstance(event, FinalReceived))
         self._post(event)
 
-    async def _judge(self, words: str, *, final: bool) -> None:
+    async def _judge(self, event: HeardEvent) -> None:
         """Whether what was said over the agent interrupts it."""
+        words, final = event.text, isinstance(event, FinalReceived)
         said = f"{self._said} {words}".strip()
         if final:
             self._said = said
@@ -123,7 +125,7 @@ class Transcripts:
             return
         for strategy in strategies:
             if await self._confirms(strategy, said, final):
-                self._post(BargeInConfirmed())
+                self._post(BargeInConfirmed(middle(event) if isinstance(event, FinalReceived) else None, final))
                 return
 
     async def _confirms(self, strategy: BargeInStrategy, said: str, final: bool) -> bool:

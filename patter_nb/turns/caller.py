@@ -117,13 +117,14 @@ class Caller:
 
     # Confirmation.
 
-    def barge_in_confirmed(self, _event: BargeInConfirmed, now: float) -> None:
+    def barge_in_confirmed(self, event: BargeInConfirmed, now: float) -> None:
         """A strategy judged words of a voice that goes on over the agent, or of one that has just ended."""
         voice, awaited = self._ear.voice, self._ear.awaited
-        if voice is not None:
+        ended = awaited.voice if awaited is not None and awaited.part == "overlap" else None
+        if voice is not None and (ended is None or not _is_of_earlier(event, voice)):
             voice.confirmed = True
-        elif awaited is not None and awaited.part == "overlap" and awaited.voice is not None:
-            self._confirm_late(awaited, awaited.voice, now)
+        elif awaited is not None and ended is not None:
+            self._confirm_late(awaited, ended, now)
 
     def dismiss(self, now: float) -> bool:
         """The rule of backchannels: a voice over the agent that nobody took for an interruption in time."""
@@ -167,11 +168,12 @@ class Caller:
         words, turn.undecided = turn.undecided, []
         floor.interrupt(turn, voice.onset, now)
         turn.silent_from = voice.onset
-        mine = floor.caller_turn(voice.onset)
-        mine.instants.setdefault("speech_started_at", voice.onset)
-        mine.words += words
+        mine = floor.caller_turn(voice.onset)  # that of the voice that goes on, if there is one
+        mine.instants["speech_started_at"] = voice.onset
+        mine.words[:0] = words
         self._ear.awaited = Stretch(mine, "caller", stretch.ended_at, stretch.reported_at)
-        self._grant_silence(self._ear.awaited)
+        if self._ear.voice is None:
+            self._grant_silence(self._ear.awaited)
 
     def _backchannel(self, turn: Turn, voice: Voice) -> None:
         self._floor.record("backchannel", turn=turn.number, reply=turn.reply.number, started_at=voice.onset)
@@ -284,6 +286,11 @@ class Caller:
             unnoticed = "vad_stopped_at" not in turn.instants and self._ear.voice is None
             if unnoticed and floor.policy.ends_turns == "session":
                 turn.endpoint.grant(now + floor.policy.hangover_seconds)
+
+
+def _is_of_earlier(event: BargeInConfirmed, voice: Voice) -> bool:
+    """Whether the words that were judged are not those of this voice but of one that ended before it."""
+    return event.final if event.spoken_at is None else event.spoken_at < voice.onset - LATE_ONSET_SECONDS
 
 
 def _note_final(turn: Turn, final: FinalReceived | None, now: float) -> None:

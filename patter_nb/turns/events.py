@@ -230,7 +230,14 @@ class GuardrailHit:
 
 @dataclass(frozen=True, slots=True)
 class BargeInConfirmed:
-    """A strategy took what the caller is saying over the agent, or has just said, for an interruption."""
+    """A strategy took what the caller is saying over the agent, or has just said, for an interruption.
+
+    `spoken_at` is the middle of the audio its words stand for, where the recogniser says; `final`: the words are those of the
+    final transcript that follows.
+    """
+
+    spoken_at: float | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ def test_a_strategy_is_not_asked_while_the_agent_is_silent(virtual: Hold) -> Non
     async def main() -> list[Event]:
         return await Door(judge, speaking=False).put(SpeechStarted(0.0), InterimReceived("a"), FinalReceived("a"))
 
-    assert BargeInConfirmed() not in virtual(main())
+    assert BargeInConfirmed(None, True) not in virtual(main())
     assert judge.asked == []
 
 
@@ -206,7 +206,7 @@ def test_one_that_says_yes_is_enough_and_those_after_it_are_not_asked(virtual: H
     async def main() -> list[Event]:
         return await Door(*judges).put(FinalReceived("a"))
 
-    assert virtual(main()) == [BargeInConfirmed(), FinalReceived("a")]
+    assert virtual(main()) == [BargeInConfirmed(None, True), FinalReceived("a")]
     assert [len(judge.asked) for judge in judges] == [1, 1, 0]
 
 
@@ -217,7 +217,7 @@ def test_a_strategy_that_raises_says_no_and_the_next_one_is_asked(virtual: Hold)
         return door
 
     door = virtual(main())
-    assert door.posted == [BargeInConfirmed(), FinalReceived("a")]
+    assert door.posted == [BargeInConfirmed(None, True), FinalReceived("a")]
     assert door.failed == [("barge_in_strategies", "Judge.evaluate raised ValueError: no idea")]
 
 
@@ -235,7 +235,7 @@ def test_an_answer_that_is_neither_true_nor_false_says_no_and_the_next_one_is_as
         return door
 
     door = virtual(main())
-    assert door.posted == [BargeInConfirmed(), FinalReceived("a")]
+    assert door.posted == [BargeInConfirmed(None, True), FinalReceived("a")]
     assert door.failed == [("barge_in_strategies", "Judge.evaluate raised ValueError: the truth is ambiguous")]
 
 
@@ -257,7 +257,7 @@ def test_a_strategy_that_can_neither_be_copied_nor_begin_anew_is_asked_as_it_is(
         return door
 
     door = virtual(main())
-    assert door.posted == [BargeInConfirmed(), FinalReceived("a")]
+    assert door.posted == [BargeInConfirmed(None, True), FinalReceived("a")]
     assert door.failed == [
         ("barge_in_strategies", "the copy of Uncopied raised OSError: no memory"),
         ("barge_in_strategies", "Uncopied.reset raised OSError: no reset"),
@@ -297,7 +297,7 @@ def test_each_call_has_copies_of_its_own_which_it_keeps(virtual: Hold) -> None:
         for door in doors * 2:
             door.posted.clear()
             await door.put(FinalReceived("a"))
-        return [door.posted.count(BargeInConfirmed()) for door in doors]
+        return [door.posted.count(BargeInConfirmed(None, True)) for door in doors]
 
     assert virtual(main()) == [1, 1], "either heard of two finals"
     assert given.times == 0
@@ -309,7 +309,7 @@ def test_an_edit_that_brings_another_strategy_keeps_what_the_others_know(virtual
         door = Door(kept)
         await door.put(FinalReceived("a"))
         door.strategies = (MinWordsStrategy(min_words=9), kept)
-        return (await door.put(FinalReceived("b"))).count(BargeInConfirmed())
+        return (await door.put(FinalReceived("b"))).count(BargeInConfirmed(None, True))
 
     assert virtual(main()) == 1
 

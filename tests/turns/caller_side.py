@@ -76,9 +76,9 @@ class Recogniser:
                 self.world.tell(e.FinalReceived(""))
             return
         world = self.world
-        if world.policy.confirm_seconds is not None and not world.carrier.silent and world.chance(0.6):
-            world.tell(e.BargeInConfirmed())
         started, ended = (words[0].start, words[-1].end) if self.dated else (None, None)
+        if world.policy.confirm_seconds is not None and not world.carrier.silent and world.chance(0.6):
+            world.tell(e.BargeInConfirmed((started + ended) / 2 if self.dated else None, world.chance(0.7)))
         arrived = world.now - world.between(0.0, 0.01) if world.chance(0.3) else None
         world.tell(e.FinalReceived(" ".join(word.text for word in words), started, ended, arrived))
 

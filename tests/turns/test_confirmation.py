@@ -108,6 +108,54 @@ def test_words_of_it_that_came_before_go_with_it(talk):
     assert call.replies[-1].messages[-1].content == "stop please"
 
 
+EARLIER = [BargeInConfirmed(4.3, True), BargeInConfirmed(4.89), BargeInConfirmed(None, True)]
+LATER = [BargeInConfirmed(4.91), BargeInConfirmed(5.1, True), BargeInConfirmed()]
+
+
+@pytest.mark.parametrize("confirmed", EARLIER)
+def test_a_confirmation_is_of_the_voice_whose_words_were_judged_also_when_another_has_begun(talk, confirmed):
+    call = stopped(talk)
+    call.tell(5.1, SpeechStarted(5.0), SpeechContinued(5.1))
+    call.tell(5.15, confirmed)
+    assert call.events("barge_in")[0]["started_at"] == 4.0
+    call.tell(5.2, FinalReceived("stop"), InstantRecorded(1, "cleared_at", 5.2))
+    call.wait(5.5)
+    assert len(call.replies) == 1  # they still speak
+    call.tell(6.0, SpeechContinued(5.9))
+    call.tell(6.2, SpeechStopped(6.0), FinalReceived("right now"))
+    call.wait(6.4)
+    assert call.replies[-1].messages[-1].content == "stop right now"
+    assert call.rows[0].overlap_text == ""
+    call.tell(7.0, CallerHungUp())
+    assert (call.rows[1].instants["speech_started_at"], call.rows[1].instants["speech_ended_at"]) == (4.0, 6.0)
+
+
+@pytest.mark.parametrize("confirmed", LATER)
+def test_a_confirmation_by_words_of_a_voice_that_goes_on_leaves_the_one_before_it_overlap(talk, confirmed):
+    call = stopped(talk)
+    call.tell(5.1, SpeechStarted(5.0), SpeechContinued(5.1))
+    call.tell(5.15, confirmed)
+    assert not call.events("barge_in")
+    call.tell(5.2, FinalReceived("mhm", 4.1, 4.5))
+    call.tell(5.3, SpeechContinued(5.3))
+    assert call.events("barge_in")[0]["started_at"] == 5.0
+    call.tell(5.4, InstantRecorded(1, "cleared_at", 5.4))
+    call.tell(6.2, SpeechStopped(6.0), FinalReceived("stop"))
+    call.wait(6.4)
+    assert (call.rows[0].overlap_text, call.replies[-1].messages[-1].content) == ("mhm", "stop")
+
+
+def test_words_that_came_before_are_said_before_those_of_the_voice_that_goes_on(talk):
+    call = over(talk)
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4), FinalReceived("stop", 4.0, 4.2))
+    call.tell(4.8, SpeechStopped(4.6))
+    call.tell(5.1, SpeechStarted(5.0), SpeechContinued(5.1), FinalReceived("now", 5.0, 5.1))
+    call.tell(5.2, BargeInConfirmed(4.5, True), FinalReceived("please", 4.3, 4.6))
+    call.tell(6.2, SpeechStopped(6.0), FinalReceived(""))
+    call.wait(6.4)
+    assert call.replies[-1].messages[-1].content.startswith("stop now")
+
+
 def test_words_that_do_not_confirm_it_are_overlap_and_make_it_a_backchannel(talk):
     call = stopped(talk)
     call.final(4.9, "mhm")

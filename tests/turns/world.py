@@ -215,6 +215,7 @@ class World:
                 e.MuteRequested(True),
                 e.MuteRequested(False),
                 e.BargeInConfirmed(),
+                e.BargeInConfirmed(self.now - self.between(0.0, 3.0), True),
                 e.StageFailed(self.choice.choice([0, 1, 2, 99]), "hook", "it broke"),
                 e.GuardrailHit(self.choice.choice([1, 2, 99]), "rail", "term", 1.0, "terms"),
                 e.HangUpRequested("polite", "", polite=True),
