@@ -119,12 +119,11 @@ class Caller:
 
     def barge_in_confirmed(self, event: BargeInConfirmed, now: float) -> None:
         """A strategy judged words of a voice that goes on over the agent, or of one that has just ended."""
-        voice, awaited = self._ear.voice, self._ear.awaited
-        ended = awaited.voice if awaited is not None and awaited.part == "overlap" else None
-        if voice is not None and (ended is None or not _is_of_earlier(event, voice)):
+        voice, ended = self._ear.voice, self._ear.awaited
+        if ended is not None and ended.part == "overlap" and ended.voice is not None and _is_of_earlier(event, voice):
+            self._confirm_late(ended, ended.voice, now)
+        elif voice is not None:
             voice.confirmed = True
-        elif awaited is not None and ended is not None:
-            self._confirm_late(awaited, ended, now)
 
     def dismiss(self, now: float) -> bool:
         """The rule of backchannels: a voice over the agent that nobody took for an interruption in time."""
@@ -288,8 +287,10 @@ class Caller:
                 turn.endpoint.grant(now + floor.policy.hangover_seconds)
 
 
-def _is_of_earlier(event: BargeInConfirmed, voice: Voice) -> bool:
+def _is_of_earlier(event: BargeInConfirmed, voice: Voice | None) -> bool:
     """Whether the words that were judged are not those of this voice but of one that ended before it."""
+    if voice is None:
+        return True
     return event.final if event.spoken_at is None else event.spoken_at < voice.onset - LATE_ONSET_SECONDS
 
 

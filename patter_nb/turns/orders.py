@@ -88,13 +88,15 @@ class Orders:
     def carry_out(self, now: float) -> bool:
         """The rule of orders: the next one, when its time has come."""
         floor = self._floor
+        if now >= self._keys_until:
+            self._keys = 0
         if self._withdraw() or floor.speaking is not None or floor.answered_at is None:
             return False
         entry = next((entry for entry in self._waiting if not (floor.muted and _speaks(entry[0]))), None)
         if entry is None or (_is_polite(entry[0]) and floor.listening is not None):
             return False
-        if _leaves(entry[0]) and self._press_on(now):
-            return False
+        if _leaves(entry[0]) and self._keys:
+            return False  # whoever leaves now cuts off what was pressed
         self._waiting.remove(entry)
         match entry[0]:
             case SayRequested(text):
@@ -138,12 +140,6 @@ class Orders:
         self._keys += 1
         seconds = len(digits) * (KEY_SECONDS + delay_ms / 1000)
         self._keys_until = max(self._keys_until, now + LATE_SECONDS) + seconds
-
-    def _press_on(self, now: float) -> bool:
-        """Whether keys that were pressed still sound: whoever leaves now cuts them off."""
-        if now >= self._keys_until:
-            self._keys = 0
-        return self._keys > 0
 
     def _withdraw(self) -> bool:
         """The caller cut in or was answered since the agent wanted to hang up: it does not want to any more. Never applies as a

@@ -109,7 +109,7 @@ def test_words_of_it_that_came_before_go_with_it(talk):
 
 
 EARLIER = [BargeInConfirmed(4.3, True), BargeInConfirmed(4.89), BargeInConfirmed(None, True)]
-LATER = [BargeInConfirmed(4.91), BargeInConfirmed(5.1, True), BargeInConfirmed()]
+LATER = [BargeInConfirmed(4.9), BargeInConfirmed(5.1, True), BargeInConfirmed()]
 
 
 @pytest.mark.parametrize("confirmed", EARLIER)

@@ -460,6 +460,15 @@ def test_keys_that_nobody_reports_count_as_played_in_the_end(talk):
     assert call.wait(4.91)[-1] == EndCall("enough")
 
 
+def test_keys_that_nobody_reports_leave_no_timer_behind_while_the_caller_speaks(talk):
+    call = talk()
+    call.tell(1.0, DtmfRequested("1", 100))
+    call.tell(1.1, SpeechStarted(1.0), DONE)
+    assert call.engine.next_timer() == pytest.approx(3.6)
+    call.wait(3.7)
+    assert call.engine.next_timer() > 100
+
+
 def test_keys_that_played_are_not_waited_for_in_vain_while_somebody_speaks(talk):
     call = talk()
     call.tell(1.0, DtmfRequested("1", 100))
