@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
@@ -29,7 +29,7 @@ from patter_nb.given import (
     tell_newer,
     with_model,
 )
-from patter_nb.guardrails import Guardrail, guardrail
+from patter_nb.guardrails import REPLACEMENT, Guardrail, guardrail
 from patter_nb.live import Difference, Edit, Live, Revision, RevisionLine, Scope
 from patter_nb.notebook.display import CardHandle, in_notebook
 from patter_nb.records.facts import RevisionFacts
@@ -40,7 +40,7 @@ from patter_nb.remote import RemoteMessage
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
-from patter_nb.tools import Tool, tool
+from patter_nb.tools import Tool, ToolSettings, tool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -228,10 +228,20 @@ class Patter:
         """The revisions of an agent, oldest first, and the calls that run one of them."""
         return self._agents.line(agent)
 
-    def tool(self, fn: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
+    def tool(
+        self,
+        fn: Callable[..., Any] | None = None,
+        /,
+        *,
+        handler: Callable[..., Any] | None = None,
+        webhook_url: str | None = None,
+        **settings: Unpack[ToolSettings],
+    ) -> Any:
         """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their
         next reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
-        made: Any = tool(fn, **settings) if fn is not None else tool(**settings)
+        what = {"handler": handler, "webhook_url": webhook_url}
+        given: dict[str, Any] = {**settings, **{name: value for name, value in what.items() if value is not None}}
+        made: Any = tool(**given) if fn is None else tool(fn, **given)
         if isinstance(made, Tool):
             self._agents.add_tool(made)
             return made
@@ -243,10 +253,18 @@ class Patter:
 
         return keep
 
-    def guardrail(self, name: Any, *given: Any, **settings: Any) -> Any:
+    def guardrail(
+        self,
+        name: str | Callable[[str], Any],
+        blocked_terms: Sequence[str] | None = None,
+        check: Callable[[str], Any] | None = None,
+        replacement: str = REPLACEMENT,
+        *,
+        fail_closed: bool = False,
+    ) -> Any:
         """A guardrail for every agent of this phone, those of calls that are on included, from their next reply on: over a
         check, or as `phone.guardrail("prices", blocked_terms=[...])`. Running the cell again replaces it."""
-        made = guardrail(name, *given, **settings)
+        made = guardrail(name, blocked_terms, check, replacement, fail_closed=fail_closed)
         if isinstance(made, Guardrail):
             self._agents.add_guardrail(made)
             return made
