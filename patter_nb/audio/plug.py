@@ -23,6 +23,12 @@ from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
 
 T = TypeVar("T")
 
+UNCOPYABLE = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(OSError, RuntimeError, TypeError, ValueError, copy.Error),
+)
+"""What the `__deepcopy__` of a user's object may raise."""
+
 _shared: WeakSet[type] = WeakSet()
 """Classes of which it was told that their objects are shared."""
 
@@ -151,7 +157,7 @@ def own_copy(name: str, value: T) -> T:
     """A deep copy for one call. The object itself where it cannot be copied, with a warning, once for each class."""
     try:
         return copy.deepcopy(value)
-    except (TypeError, ValueError, AttributeError, RuntimeError, copy.Error) as error:
+    except UNCOPYABLE as error:
         if type(value) not in _shared:
             _shared.add(type(value))
             told = f"{name} ({type(value).__name__}) cannot be copied ({error}), so it is shared between calls."

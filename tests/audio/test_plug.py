@@ -173,7 +173,7 @@ def test_a_filter_that_cannot_be_copied_is_shared_told_once_and_left_open():
     assert given.closed == 0
 
 
-@pytest.mark.parametrize("raised", [TypeError, ValueError, AttributeError, RuntimeError, RecursionError, copy.Error])
+@pytest.mark.parametrize("raised", [TypeError, ValueError, AttributeError, RecursionError, KeyError, OSError, copy.Error])
 def test_whatever_keeps_it_from_being_copied_it_is_used(raised):
     class Stubborn:
         def __deepcopy__(self, memo):
