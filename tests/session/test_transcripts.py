@@ -243,7 +243,7 @@ class Uncopied(Judge):
     """A strategy that fails where it is to be copied, and has no way to begin anew."""
 
     def __deepcopy__(self, memo: Any) -> Judge:
-        raise OSError("no memory")
+        raise BufferError("no memory")
 
     @property
     def reset(self) -> Any:  # type: ignore[override]
@@ -259,7 +259,7 @@ def test_a_strategy_that_can_neither_be_copied_nor_begin_anew_is_asked_as_it_is(
     door = virtual(main())
     assert door.posted == [BargeInConfirmed(None, True), FinalReceived("a")]
     assert door.failed == [
-        ("barge_in_strategies", "the copy of Uncopied raised OSError: no memory"),
+        ("barge_in_strategies", "the copy of Uncopied raised BufferError: no memory"),
         ("barge_in_strategies", "Uncopied.reset raised OSError: no reset"),
     ]
 
