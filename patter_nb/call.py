@@ -18,7 +18,7 @@ from patter_nb.notebook.view import CallView, pieces_of, speech_of, tools_of
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.boundary import guarded
-from patter_nb.session.notices import CallEvent, Notices
+from patter_nb.session.notices import CallEvent, Notices, come, to_come
 from patter_nb.session.session import Session
 from patter_nb.turns.events import Event
 
@@ -55,7 +55,8 @@ class Call(Orders):
         self._shelf = shelf
         self._session: Session | None = None
         self._recording: Recording | None = None
-        self._done = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._done = to_come()
         self._task: asyncio.Task[None] | None = None
         self._work: asyncio.Task[None] | None = None
         self._card: CardHandle | None = None
@@ -70,7 +71,7 @@ class Call(Orders):
     def hold(self, work: Callable[[Call], Coroutine[Any, Any, None]], card: CardHandle | None) -> None:
         """Start `work`, which holds the call, and show its end in `card`."""
         self._card = card
-        self._task = asyncio.get_running_loop().create_task(self._hold(work), name=f"call {self.id}")
+        self._task = self._loop.create_task(self._hold(work), name=f"call {self.id}")
 
     async def _hold(self, work: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
         async def working() -> None:
@@ -161,13 +162,13 @@ class Call(Orders):
         return self.ended().__await__()
 
     async def ended(self, timeout_seconds: float | None = None) -> Call:
-        """Wait until the call is over. `PatterError` with the reason when it failed.
+        """Wait until the call is over, on any loop. `PatterError` with the reason when it failed.
 
         `TimeoutError` when it is not over after `timeout_seconds`; the call goes on. Cancelling this wait (an interrupt of the
         cell, `asyncio.wait_for`) ends the call.
         """
         try:
-            over, _ = await asyncio.wait((self._done,), timeout=timeout_seconds)
+            over = await come(self._done, timeout_seconds)
         except asyncio.CancelledError:
             self.stop("interrupted")
             raise
@@ -188,11 +189,11 @@ class Call(Orders):
             session.stop(reason)
         else:
             with contextlib.suppress(RuntimeError):  # its loop is closed: the call is over
-                self._done.get_loop().call_soon_threadsafe(self._give_up)
+                self._loop.call_soon_threadsafe(self._give_up)
 
     def _give_up(self) -> None:
-        """Stop what comes before there is a session."""
-        if self._session is None and self._work is not None:
+        """Stop what comes before there is a session. Once: what was cancelled may wait for a thread that makes one."""
+        if self._session is None and self._work is not None and not self._work.cancelling():
             self._work.cancel()
 
     def _hand_over(self, event: Event) -> bool:
@@ -223,7 +224,8 @@ class Call(Orders):
             raise ConfigError("The call is over: phone.edit(...) changes the agent for the next one.")
 
     def stream(self) -> AsyncIterator[CallEvent]:
-        """Everything that happens in the call, from its beginning to its end: `async for event in call.stream()`."""
+        """Everything that happens in the call, from its beginning to its end: `async for event in call.stream()`. On any
+        loop."""
         return self._notices.stream()
 
     @property

@@ -200,6 +200,28 @@ def test_a_call_that_is_cancelled_before_it_has_a_session_is_written_down_as_end
     assert handle.log.row("c1")["end_reason"] == "cancelled"
 
 
+def test_what_comes_before_a_session_is_cancelled_once_however_often_the_call_is_stopped() -> None:
+    told: list[str] = []
+
+    async def work(call: Call) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            call.stop("again")
+            for _ in range(20):
+                await asyncio.sleep(0)
+            told.append("left in order")
+            raise
+
+    async def stop(call: Call) -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        call.stop("first")
+
+    assert held(work, act=stop).call.end_reason == "first"
+    assert told == ["left in order"]
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
 def test_a_wait_that_is_too_long_says_so_and_the_call_goes_on(seconds: float) -> None:
     async def main() -> None:
@@ -472,3 +494,66 @@ def test_a_stream_has_everything_from_the_beginning_however_late_it_is_read_and_
     wanted = ["user_speech_started", "user_speech_ended", "user_speech_eos", "llm_token", "agent_speech_started"]
     assert [kind for kind in kinds if kind in wanted] == wanted
     assert [event.at for event in first] == sorted(event.at for event in first)
+
+
+# Waiting on another loop than the call's.
+
+
+def elsewhere(call: Call, work: Callable[[], Any]) -> Any:
+    """What `work` returns on a loop of its own, in a thread of its own."""
+    return asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(work(), 20)))
+
+
+def test_the_end_of_a_call_can_be_waited_for_and_its_stream_read_on_any_loop() -> None:
+    async def main() -> None:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"], speed="real")
+
+        async def read() -> list[str]:
+            return [event.kind async for event in call.stream()]
+
+        async def look() -> str:
+            with pytest.raises(TimeoutError):
+                await call.ended(timeout_seconds=0.01)
+            return call.state
+
+        waits = asyncio.gather(*(elsewhere(call, work) for work in (call.ended, read, look)))
+        mine = asyncio.ensure_future(read())
+        async with asyncio.timeout(20):
+            await call
+            ended, kinds, looked = await waits
+        assert (ended is call, looked, call.end_reason) == (True, "running", "caller hung up")
+        assert kinds == await mine
+        assert (kinds[0], kinds[-1]) == ("call_started", "call_ended")
+        assert await elsewhere(call, call.ended) is call
+        assert await elsewhere(call, read) == kinds
+
+    asyncio.run(main())
+
+
+def test_a_wait_that_is_given_up_on_another_loop_ends_the_call_and_leaves_other_waits_and_the_stream_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"] * 9)
+
+        async def one() -> str:
+            async for event in call.stream():
+                return event.kind
+            return ""
+
+        async def give_up() -> None:
+            waits = [asyncio.ensure_future(wait) for wait in (call.ended(), anext(call.stream()), one())]
+            await waits[-1]
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+        async with asyncio.timeout(20):
+            await elsewhere(call, give_up)
+            assert await call is call
+        assert call.end_reason == "interrupted"
+
+    asyncio.run(main())
+    assert caplog.records == []  # nobody was told of it on a loop that is closed

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +43,25 @@ Notice = tuple[str, dict[str, Any]]
 """A callback's name, and what it is told."""
 
 
+def to_come() -> Future[None]:
+    """Something that `come` can wait for on any loop, and that none of those who wait can cancel."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+async def come(future: Future[None], timeout_seconds: float | None = None) -> bool:
+    """Wait for it on the running loop, whichever that is; False when it has not come in time."""
+    waiting = asyncio.wrap_future(future)
+    try:
+        done, _ = await asyncio.wait((waiting,), timeout=timeout_seconds)
+    finally:
+        waiting.cancel()  # nobody asks any more, also when the loop is closed by then
+    return bool(done)
+
+
 class Notices:
-    """`tell` may be called from any thread; callbacks run one after the other, readers read on the user's loop.
+    """`tell` may be called from any thread; callbacks run one after the other, on the user's loop; readers read on any loop.
 
     `failed(callback, error)` is told of a callback that raised or took too long, or was given up.
     """
@@ -56,7 +74,8 @@ class Notices:
         self._loop = loop
         self._failed = failed
         self._events: list[CallEvent] = []
-        self._changed = asyncio.Event()
+        self._changed = to_come()
+        """Comes with the next event, or with the end."""
         self._over = False
         self._queue: deque[Notice] = deque()
         self._last: Notice | None = None
@@ -92,21 +111,21 @@ class Notices:
                 await self._call(name, data)
 
     async def stream(self) -> AsyncIterator[CallEvent]:
-        """Every event of the call from its beginning; ends with the call."""
+        """Every event of the call from its beginning; ends with the call. On any loop."""
         read = 0
         while True:
+            changed, over = self._changed, self._over  # first: what comes while the events are read is not missed then
             while read < len(self._events):
                 yield self._events[read]
                 read += 1
-            if self._over:
+            if over:
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            await come(changed)
 
     def _take(self, event: CallEvent, callback: str) -> None:
         if len(self._events) < MOST_EVENTS or event.kind == "call_ended":
             self._events.append(event)
-        self._changed.set()
+            self._wake()
         if not callback or self._callbacks.named(callback) is None:
             return
         notice = callback, dict(event.data)
@@ -119,7 +138,11 @@ class Notices:
 
     def _end(self) -> None:
         self._over = True
-        self._changed.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, to_come()
+        changed.set_result(None)
 
     async def _work(self) -> None:
         while self._queue:
