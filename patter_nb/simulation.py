@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -36,8 +38,9 @@ from patter_nb.turns.sentences import Segmenter
 TEST_CALLER = "+15550000001"
 TEST_CALLEE = "+15550000002"
 
-LINGER_SECONDS = 60.0
-"""How long a test caller outstays the agent's own limit, so that the limit is what ends the call."""
+CALLER_SECONDS = 4 * 3600 + 60.0
+"""When a test caller hangs up whatever happens: it outstays the longest limit that an agent may have, also one that an edit gives
+it in mid-call, so that the agent's own limit is what ends the call."""
 
 
 class SimulatedTest:
@@ -130,7 +133,7 @@ class SimulatedTest:
             to_number=TEST_CALLEE,
             noise=self._noise,
             seed=self._seed,
-            max_seconds=agent.max_duration_seconds + LINGER_SECONDS,
+            max_seconds=CALLER_SECONDS,
         )
 
     async def _prepare(self, call_id: str, *texts: str) -> bool:
@@ -205,10 +208,13 @@ async def _aside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
 
 async def _in_virtual_time(call: Call, work: Callable[[], Coroutine[Any, Any, Session]]) -> None:
     """Hold the call in a thread, on a loop of its own. An interruption waits for the thread to end, so that its rows are kept."""
-    running = asyncio.ensure_future(asyncio.to_thread(lambda: run_virtual(work())))
+    # A future and no task: a loop that closes cancels its tasks, and would not wait for this thread then.
+    running = asyncio.get_running_loop().run_in_executor(None, contextvars.copy_context().run, lambda: run_virtual(work()))
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:
         call.stop("cancelled")
-        await asyncio.wait((running,))
+        while not running.done():  # however often it is interrupted
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait((running,))
         raise

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from patter_nb.agent import Agent
+from patter_nb.audio.background import BackgroundAudioPlayer
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.call import Call
 from patter_nb.callbacks import Callbacks
-from patter_nb.callers import Script, read_caller
+from patter_nb.callers import Line, Script, read_caller
 from patter_nb.demo import demo_agent
-from patter_nb.errors import PatterError
+from patter_nb.errors import ConfigError, PatterError
+from patter_nb.hooks import PipelineHooks
 from patter_nb.live import Live, RevisionLine
 from patter_nb.phone import Patter
 from patter_nb.providers.base import CallContext
@@ -30,7 +32,7 @@ from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
-from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, SimulatedTest
+from patter_nb.simulation import CALLER_SECONDS, TEST_CALLEE, TEST_CALLER, SimulatedTest
 
 
 class NotReady(Patter):
@@ -237,3 +239,113 @@ def test_the_agents_own_limit_ends_a_call_and_not_the_callers() -> None:
     assert call.end_reason == "the call lasted 5 s, its limit"
     assert log.facts("c1")[-1].kind == "goodbye"
     assert not any(event.kind == "far_end_too_long" for event in log.event_rows("c1"))
+
+
+def test_a_longer_limit_that_is_given_in_mid_call_is_not_cut_short_by_the_caller() -> None:
+    calls: list[Call] = []
+
+    def lengthen(text: str, _: Any) -> str:
+        if calls[0].live.current.number == 1:
+            calls[0].edit(max_duration_seconds=1000)
+        return text
+
+    async def main() -> tuple[CallLog, Call]:
+        log = CallLog(None)
+        script = read_caller(["One?", Line("Two?", wait_seconds=120), "Three?"])
+        test = ordered(
+            log, script, stt=ScriptedSTT(["1", "2", "3"]), llm=ScriptedLLM(["Yes."] * 3), max_duration_seconds=20,
+            hooks=PipelineHooks(after_transcribe=lengthen),
+        )  # fmt: skip
+        calls.append(Call("c1", log, RecordingShelf(None), test._live, test._notices))
+        log.begin(test.facts("c1"))
+        calls[0].hold(test.hold, None)
+        return log, await calls[0]
+
+    log, call = asyncio.run(main())
+    assert [turn.caller_text for turn in log.facts("c1")] == ["", "1", "2", "3"], call.end_reason
+    assert not any(event.kind == "far_end_too_long" for event in log.event_rows("c1"))
+
+
+def test_a_caller_outstays_the_longest_limit_an_agent_may_have() -> None:
+    given: dict[str, Any] = {"stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "tts": ScriptedTTS()}
+    with pytest.raises(ConfigError, match="max_duration_seconds"):
+        Agent(system_prompt="A test.", max_duration_seconds=CALLER_SECONDS - 59, **given)
+
+
+class Held(BackgroundAudioPlayer):
+    """Is made while the session is made, and takes until it is let go."""
+
+    begun, let_go = threading.Event(), threading.Event()
+
+    def start(self, *arguments: Any, **named: Any) -> Any:
+        self.begun.set()
+        assert self.let_go.wait(20)
+        return super().start(*arguments, **named)
+
+
+@pytest.mark.parametrize("how", ["stopped", "cancelled", "interrupted"])
+def test_a_call_that_is_ended_while_its_thread_makes_the_session_waits_for_that_thread(how: str) -> None:
+    Held.begun.clear()
+    Held.let_go.clear()
+
+    async def main() -> tuple[CallLog, Call]:
+        log = CallLog(None)
+        test = ordered(log, read_caller(["One?"]), background_audio=Held((np.ones(800, np.int16), 8000)))
+        call = Call("c1", log, RecordingShelf(None), test._live, test._notices)
+        log.begin(test.facts("c1"))
+        call.hold(test.hold, None)
+        try:
+            assert await asyncio.to_thread(Held.begun.wait, 20)
+            for _ in range(3):
+                if how == "stopped":
+                    call.stop("mine")
+                elif how == "cancelled":
+                    assert call._task is not None
+                    call._task.cancel()
+                else:
+                    assert call._work is not None
+                    call._work.cancel()
+                for _ in range(20):  # whatever follows from that at once
+                    await asyncio.sleep(0)
+            assert call.state == "running"
+        finally:
+            Held.let_go.set()
+        async with asyncio.timeout(20):
+            assert await call is call
+        return log, call
+
+    log, call = asyncio.run(main())
+    assert (call.state, call.end_reason) == ("ended", "mine" if how == "stopped" else "cancelled")
+    assert call._session is None
+    assert log.row("c1")["end_reason"] == call.end_reason
+
+
+def test_a_loop_that_closes_waits_for_the_thread_of_its_call() -> None:
+    Held.begun.clear()
+    Held.let_go.clear()
+    calls, states = list[Call](), list[str]()
+
+    async def main() -> None:
+        log = CallLog(None)
+        test = ordered(log, read_caller(["One?"]), background_audio=Held((np.ones(800, np.int16), 8000)))
+        calls.append(Call("c1", log, RecordingShelf(None), test._live, test._notices))
+        log.begin(test.facts("c1"))
+        calls[0].hold(test.hold, None)
+        assert await asyncio.to_thread(Held.begun.wait, 20)
+
+        async def let_go() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:  # the loop closes
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                states.append(calls[0].state)
+                Held.let_go.set()
+
+        kept.append(asyncio.ensure_future(let_go()))
+        await asyncio.sleep(0)
+
+    kept = list[Any]()
+    asyncio.run(main())
+    assert states == ["running"]
+    assert (calls[0].state, calls[0].end_reason) == ("ended", "cancelled")
