@@ -52,8 +52,8 @@ class Line:
         self._event = event
         self._over = over
         self._pressed = 0
-        self._sounding: dict[int, float] = {}
-        """Seconds of the tones that have not played yet, by their segment."""
+        self._sounding: dict[int, tuple[str, float]] = {}
+        """Keys whose tones have not played yet and the seconds of those, by their segment."""
         self._outbound = Outbound(connection, codec)
         self._recorder = StereoRecorder() if record else None
         self._agent_speech = AgentSpeech(codec.audio, self._recorder, lambda data: event("agent_speech", data))
@@ -105,7 +105,8 @@ class Line:
     def clear(self, reply: int) -> None:
         """Drop what is waiting to be played: the audio of this reply."""
         unheard, since = self.playout.clear()
-        for press in tuple(self._sounding):
+        for press, (keys, _) in tuple(self._sounding.items()):
+            self._event("undone", {"order": "send_dtmf", "what": keys})
             self._played(press)
         now = self._clock.now()
         self.stamp(reply, "cleared_at", now)
@@ -116,7 +117,7 @@ class Line:
         tones = dtmf_tones(keys, self.audio.hz, gap_ms=delay_ms)
         self._agent_speech.closed(KEYS, interrupted=False)  # keys that were pressed before are a sound of their own
         self._pressed += 1
-        self._sounding[self._pressed] = len(tones) / self.audio.hz
+        self._sounding[self._pressed] = keys, len(tones) / self.audio.hz
         self.playout.append(KEYS, self._pressed, encode(tones, self.audio), last=True)
 
     def stamp(self, reply: int, name: str, at: float) -> None:
@@ -150,7 +151,7 @@ class Line:
     def _heard(self, heard: Heard) -> None:
         self._post(AudioHeard(heard.reply, heard.segment, heard.seconds, heard.at))
         self._agent_speech.heard(heard)
-        if heard.reply == KEYS and heard.seconds >= self._sounding.get(heard.segment, math.inf):
+        if heard.reply == KEYS and heard.seconds >= self._sounding.get(heard.segment, ("", math.inf))[1]:
             self._played(heard.segment)
 
     def _played(self, press: int) -> None:

@@ -42,6 +42,7 @@ from patter_nb.turns.commands import (
 )
 from patter_nb.turns.engine import TurnEngine
 from patter_nb.turns.events import CallAnswered, CallerHungUp, Event, FinalReceived, UsageReported
+from patter_nb.turns.orders import undone
 
 
 class Session:
@@ -99,7 +100,7 @@ class Session:
 
     def post(self, event: Event) -> bool:
         """Hand an event to the engine, from any thread; False when the call is over."""
-        if self.ended:
+        if self.ended or self._engine.ended:
             return False
         try:
             self._loop.call_soon_threadsafe(self._mailbox.put, event)
@@ -287,6 +288,8 @@ class Session:
                 self._event("call_usage", {"usage": event.usage})
             elif isinstance(event, FinalReceived) and event.text.strip():
                 self._event("late_words", {"text": event.text})
+            elif (told := undone(event)) is not None:
+                self._event(told.kind, told.data)
         over = self._engine.next_timer()
         if not self._engine.ended and over is not None:
             # Nobody listens any more, so last words that did not come will not.

@@ -24,6 +24,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "undone": "something the agent was told to do was not done before the call ended: order, what",
     "backchannel": "speech over the agent that no strategy took for an interruption: turn, reply, started_at",
     "hang_up_withdrawn": "the caller interrupted before the agent hung up: reason",
+    "transfer_withdrawn": "the caller interrupted before the agent handed the call on: number",
     "muted": "the agent was told to be silent:",
     "unmuted": "the agent may speak again:",
     "stage_failed": "a user's hook, check or transform failed: turn (None if it concerns none), reply, stage, error",

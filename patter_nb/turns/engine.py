@@ -53,10 +53,11 @@ in the conversation in either case.
 
 **Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was
 injected, also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given
-afterwards. A transfer and a hang-up also wait until keys that were pressed have sounded. A polite hang-up, the agent's own,
-waits for the caller too, and is withdrawn when they cut in, or say something that is answered, before it. A muted agent
-stops what it says and begins nothing: the caller's turns close without a reply, what it was told to say, a greeting too,
-waits, and so a goodbye ends the call at once. A reply that a provider begins by itself is cancelled.
+afterwards. A transfer and a hang-up also wait until keys that were pressed have sounded. A polite hang-up or transfer, the
+agent's own, waits for the caller too, and is withdrawn when they cut in, or say something that is answered, before it. After
+a transfer nothing but a hang-up is carried out. A muted agent stops what it says and begins nothing: the caller's turns close
+without a reply, what it was told to say, a greeting too, waits, and so a goodbye ends the call at once. A reply that a
+provider begins by itself is cancelled.
 
 **Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
 the agent, so that a reply and all that follows it are governed by the same numbers.

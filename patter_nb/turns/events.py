@@ -294,9 +294,13 @@ class MuteRequested:
 
 @dataclass(frozen=True, slots=True)
 class TransferRequested:
-    """The call shall be handed to another number, once what is being said has been heard."""
+    """The call shall be handed to another number, once what is being said has been heard.
+
+    `polite`: not over the caller, and not if they interrupt what is being said.
+    """
 
     number: str
+    polite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import cast, get_args
 
-from patter_nb.turns.commands import SendDtmf, TransferCall
+from patter_nb.turns.commands import RecordEvent, SendDtmf, TransferCall
 from patter_nb.turns.events import (
     DtmfRequested,
     HangUpRequested,
@@ -40,6 +40,8 @@ class Orders:
         """Orders to press keys whose tones have not played yet."""
         self._keys_until = 0.0
         """When they count as played whatever is heard of them."""
+        self._gone = False
+        """The call was handed on: nobody is there any more for whom anything could be done."""
 
     # What is asked for.
 
@@ -92,7 +94,7 @@ class Orders:
             self._keys = 0
         if self._withdraw() or floor.speaking is not None or floor.answered_at is None:
             return False
-        entry = next((entry for entry in self._waiting if not (floor.muted and _speaks(entry[0]))), None)
+        entry = next((entry for entry in self._waiting if self._may_do(entry[0])), None)
         if entry is None or (_is_polite(entry[0]) and floor.listening is not None):
             return False
         if _leaves(entry[0]) and self._keys:
@@ -109,9 +111,13 @@ class Orders:
                 floor.commands.append(SendDtmf(digits, delay_ms))
                 floor.record("dtmf_sent", digits=digits)
             case TransferRequested(number):
+                self._gone = True
                 floor.commands.append(TransferCall(number))
             case HangUpRequested(reason, text):
-                floor.leave(reason, text, now)
+                silent = self._gone or floor.muted
+                if text and silent:
+                    floor.record("unsaid", text=text)
+                floor.leave(reason, "" if silent else text, now)
         return True
 
     def next_timer(self) -> float | None:
@@ -124,17 +130,13 @@ class Orders:
 
     def drop(self) -> None:
         """The call ends before these could be carried out."""
-        for order, _ in self._waiting:
-            match order:
-                case SayRequested(text):
-                    self._floor.record("unsaid", text=text)
-                case DtmfRequested(digits):
-                    self._floor.record("undone", order="send_dtmf", what=digits)
-                case TransferRequested(number):
-                    self._floor.record("undone", order="transfer", what=number)
-                case _:
-                    pass
+        self._floor.commands += [told for order, _ in self._waiting if (told := undone(order)) is not None]
         self._waiting.clear()
+
+    def _may_do(self, order: Order) -> bool:
+        if self._gone:
+            return isinstance(order, HangUpRequested)
+        return not (self._floor.muted and _speaks(order))
 
     def _pressed(self, digits: str, delay_ms: int, now: float) -> None:
         self._keys += 1
@@ -142,14 +144,39 @@ class Orders:
         self._keys_until = max(self._keys_until, now + LATE_SECONDS) + seconds
 
     def _withdraw(self) -> bool:
-        """The caller cut in or was answered since the agent wanted to hang up: it does not want to any more. Never applies as a
+        """The caller cut in or was answered since the agent wanted to leave: it does not want to any more. Never applies as a
         rule."""
         for entry in tuple(self._waiting):
             order, cut_ins = entry
-            if isinstance(order, HangUpRequested) and order.polite and cut_ins < self._floor.cut_ins:
-                self._waiting.remove(entry)
-                self._floor.record("hang_up_withdrawn", reason=order.reason)
+            if cut_ins == self._floor.cut_ins:
+                continue
+            match order:
+                case HangUpRequested(reason, polite=True):
+                    self._waiting.remove(entry)
+                    self._floor.record("hang_up_withdrawn", reason=reason)
+                case TransferRequested(number, polite=True):
+                    self._waiting.remove(entry)
+                    self._floor.record("transfer_withdrawn", number=number)
+                case _:
+                    pass
         return not self._waiting
+
+
+def undone(event: object) -> RecordEvent | None:
+    """What is told of an order that was not carried out; None where nothing is lost with it, and for what is no order."""
+    match event:
+        case SayRequested(text):
+            return RecordEvent("unsaid", {"text": text})
+        case HangUpRequested(_, text) if text:
+            return RecordEvent("unsaid", {"text": text})
+        case DtmfRequested(digits):
+            return RecordEvent("undone", {"order": "send_dtmf", "what": digits})
+        case TransferRequested(number):
+            return RecordEvent("undone", {"order": "transfer", "what": number})
+        case InjectRequested(text, _, True):
+            return RecordEvent("undone", {"order": "inject", "what": text})
+        case _:
+            return None
 
 
 def _speaks(order: Order) -> bool:
@@ -164,6 +191,6 @@ def _leaves(order: Order) -> bool:
 
 def _is_polite(order: Order) -> bool:
     """Whether it also waits for the caller."""
-    if isinstance(order, HangUpRequested):
+    if isinstance(order, HangUpRequested | TransferRequested):
         return order.polite
     return isinstance(order, InjectRequested) or (isinstance(order, SayRequested) and not order.interrupt)

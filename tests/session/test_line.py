@@ -99,6 +99,7 @@ def test_keys_that_a_caller_cuts_off_are_waited_for_no_longer(hold: Hold) -> Non
 
     held = hold([Line("One?", wait_seconds=40.0)], meanwhile=meanwhile, first_message="", no_reply_seconds=60.0)
     assert held.session.duration_seconds < 10
+    assert held.events("undone") == [{"order": "send_dtmf", "what": "1" * 32}]
 
 
 def test_keys_are_in_the_recording_on_the_agents_side(hold: Hold) -> None:

@@ -18,7 +18,7 @@ import pytest
 from patter_nb.callers import Line
 from patter_nb.carriers.base import CarrierMessage, SendClear
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
-from patter_nb.errors import CarrierError, PatterError
+from patter_nb.errors import CarrierError, ConfigError, PatterError
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.session.boundary import guarded
 from patter_nb.turns.messages import Message
@@ -557,3 +557,23 @@ def test_a_session_that_fails_in_the_middle_keeps_its_rows(hold: Hold) -> None:
 
 async def _raising(error: BaseException) -> None:
     raise error
+
+
+def test_an_order_that_comes_after_the_last_word_is_told_or_refused(hold: Hold) -> None:
+    refused: list[str] = []
+
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(1.0)
+        session.stop("enough")
+        session.control.say("Wait!")
+        session.control.send_dtmf("77")
+        await tap.at(3.0)
+        try:
+            session.control.say("Too late.")
+        except ConfigError as error:
+            refused.append(str(error))
+
+    held = hold(["One?"], meanwhile=meanwhile)
+    assert held.events("unsaid") == [{"text": "Wait!"}]
+    assert held.events("undone") == [{"order": "send_dtmf", "what": "77"}]
+    assert refused == ["The call is over; nothing can be done to it any more."]

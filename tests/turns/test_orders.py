@@ -348,6 +348,35 @@ def test_a_caller_who_cuts_in_is_not_hung_up_on(talk):
     assert call.engine.state == "answering"
 
 
+HAND_ON = TransferRequested("+15551234567", polite=True)
+
+
+def test_a_caller_who_objects_is_not_handed_on(talk):
+    call = speaking(talk())
+    call.tell(4.0, HAND_ON)
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    assert call.events("transfer_withdrawn") == [{"number": "+15551234567"}]
+    call.tell(5.2, SpeechStopped(5.0), FinalReceived("no"))
+    call.wait(6.0)
+    assert call.replies[-1].messages[-1].content == "no"
+
+
+def test_a_polite_transfer_waits_for_the_caller_and_is_made_when_they_said_nothing(talk):
+    call = speaking(talk())
+    call.tell(4.0, HAND_ON)
+    call.tell(4.9, SpeechStarted(4.8))
+    assert not any(isinstance(command, TransferCall) for command in call.heard(5.0, 1, 2.0))
+    call.tell(5.05, SpeechStopped(4.9), FinalReceived(""))
+    assert TransferCall("+15551234567") in call.wait(6.0)
+
+
+def test_a_transfer_from_outside_is_not_withdrawn(talk):
+    call = speaking(talk())
+    call.tell(4.0, TransferRequested("+15551234567"))
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    assert call.commands[-1] == TransferCall("+15551234567")
+
+
 def test_going_on_before_the_farewell_is_heard_withdraws_it_too(talk):
     call = talk()
     call.caller(1.0, 2.0, "bye")
@@ -408,7 +437,7 @@ def test_a_muted_agent_hangs_up_and_transfers_without_a_word(talk):
     assert call.commands[-1] == TransferCall("+1555")
     call.tell(1.5, HangUpRequested("done", "Goodbye."))
     assert (call.commands[-1], call.replies) == (EndCall("done"), [])
-    assert call.events("unsaid") == [{"text": "Hm."}]
+    assert call.events("unsaid") == [{"text": "Goodbye."}, {"text": "Hm."}]
 
 
 def test_a_recogniser_that_failed_is_not_spoken_of_by_a_muted_agent(talk):
@@ -483,5 +512,32 @@ def test_what_was_not_done_before_the_call_ended_is_told(talk):
     call.tell(4.0, DtmfRequested("12#"), TransferRequested("+15551234567"))
     call.tell(4.0, InjectRequested("x", reply=True), SayRequested("Wait."))
     call.tell(4.1, CallerHungUp())
-    assert call.events("undone") == [{"order": "send_dtmf", "what": "12#"}, {"order": "transfer", "what": "+15551234567"}]
+    assert call.events("undone") == [
+        {"order": "send_dtmf", "what": "12#"},
+        {"order": "transfer", "what": "+15551234567"},
+        {"order": "inject", "what": "x"},
+    ]
+    assert call.events("unsaid") == [{"text": "Wait."}]
+
+
+def test_what_was_only_to_be_known_or_to_end_the_call_without_a_word_is_not_told_as_undone(talk):
+    call = speaking(talk())
+    call.tell(4.0, HangUpRequested("enough"), HangUpRequested("really", "Goodbye."), InjectRequested("x"))
+    call.tell(4.1, CallerHungUp())
+    assert (call.events("undone"), call.events("unsaid")) == ([], [{"text": "Goodbye."}])
+
+
+def test_a_muted_agent_tells_the_goodbye_that_it_does_not_say(talk):
+    call = talk()
+    call.tell(1.0, MuteRequested(True), HangUpRequested("enough", "Goodbye."))
+    assert (call.events("unsaid"), call.commands[-1]) == ([{"text": "Goodbye."}], EndCall("enough"))
+
+
+def test_nothing_is_done_for_a_call_that_was_handed_on(talk):
+    call = talk()
+    call.tell(1.0, DtmfRequested("1"), KeysPlayed(), TransferRequested("+15551234567"), DtmfRequested("9"), SayRequested("Wait."))
+    assert call.commands[-1] == TransferCall("+15551234567")
+    assert call.engine.next_timer() > 100
+    call.tell(1.1, CallerHungUp())
+    assert call.events("undone") == [{"order": "send_dtmf", "what": "9"}]
     assert call.events("unsaid") == [{"text": "Wait."}]

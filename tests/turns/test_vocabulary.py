@@ -155,8 +155,11 @@ def test_every_event_that_is_recorded_is_documented_with_its_data():
     recorded = {}
     for path in Path(patter_nb.turns.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "record":
-                recorded[node.args[0].value] = {keyword.arg for keyword in node.keywords} - {None}
+            match node:
+                case ast.Call(func=ast.Attribute(attr="record"), args=[ast.Constant(kind)]):
+                    recorded[kind] = {keyword.arg for keyword in node.keywords} - {None}
+                case ast.Call(func=ast.Name("RecordEvent"), args=[ast.Constant(kind), ast.Dict(keys)]):
+                    recorded[kind] = {key.value for key in keys}
     assert set(recorded) == set(EVENT_KINDS)
     for kind, names in recorded.items():
         _, _, documented = EVENT_KINDS[kind].rpartition(": ")
