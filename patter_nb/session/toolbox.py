@@ -119,7 +119,7 @@ class Toolbox:
             self._post(HangUpRequested(f"ended by the agent: {reason}" if reason else "ended by the agent", polite=True))
             return ToolReturned(command.reply, command.id, result=GOODBYE, ends_reply=True)
         try:
-            self._post(TransferRequested(check_number("number", arguments["number"])))
+            self._post(TransferRequested(check_number("number", arguments["number"]), polite=True))
         except ConfigError as error:
             return _error(command, str(error))
         return ToolReturned(command.reply, command.id, result=TRANSFERRING)
