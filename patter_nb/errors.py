@@ -37,6 +37,18 @@ def scrub(text: str) -> str:
     return text
 
 
+UNTELLABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError)
+"""What the `__str__` of a user's class may fail with."""
+
+
+def text_of(error: BaseException) -> str:
+    """What the error says; nothing where its class is a user's and fails at that too."""
+    try:
+        return str(error)
+    except UNTELLABLE:
+        return ""
+
+
 class PatterError(Exception):
     """The root of every error this library raises on purpose."""
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from patter_nb.clock import at_real_pace
-from patter_nb.errors import ConfigError, ConfigTypeError, ProviderError, scrub
+from patter_nb.errors import ConfigError, ConfigTypeError, ProviderError, scrub, text_of
 from patter_nb.providers.base import CallContext, LLMEvent, TextDelta, ToolSpec, closing
 from patter_nb.turns.messages import Message, ToolRequest
 from patter_nb.turns.usage import Price, Usage
@@ -75,7 +75,7 @@ class CustomLLM:
         plain = [each.plain() for each in messages]
         arguments = (plain, [each.plain() for each in tools]) if self._takes_tools else (plain,)
         with _Blame(self.name):
-            async with closing(_pieces(self.generate, arguments)) as pieces:
+            async with closing(_pieces(self.name, self.generate, arguments)) as pieces:
                 async for piece in pieces:
                     if piece != "":
                         yield self._event(piece)
@@ -91,10 +91,10 @@ class CustomLLM:
 
 
 class _Blame:
-    """What is raised in the block is raised on as a `ProviderError`.
+    """What is raised in the block is raised on as a `ProviderError`. Cancellation and Ctrl-C pass through.
 
     The function is the user's and may raise anything, such as the errors of a vendor's SDK. To whoever asks a model they all mean
-    the same: it failed, and another one may be asked.
+    the same: it failed, and another one may be asked. So does `exit()`, which ends no call.
     """
 
     def __init__(self, name: str) -> None:
@@ -104,15 +104,21 @@ class _Blame:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ProviderError):
-            told = scrub(f"{self._name} raised {type(error).__name__}: {error}".removesuffix(": "))
-            raise ProviderError(told, provider=self._name, retryable=isinstance(error, OSError)) from error
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, ProviderError):
+            raise _failure(self._name, error) from error
 
 
-async def _pieces(generate: Callable[..., Any], arguments: tuple[Any, ...]) -> AsyncIterator[Any]:
+def _failure(name: str, error: BaseException) -> ProviderError:
+    if isinstance(error, ProviderError):
+        return error
+    told = scrub(f"{name} raised {type(error).__name__}: {text_of(error)}".removesuffix(": "))
+    return ProviderError(told, provider=name, retryable=isinstance(error, OSError))
+
+
+async def _pieces(name: str, generate: Callable[..., Any], arguments: tuple[Any, ...]) -> AsyncIterator[Any]:
     """What the function yields, one by one, or what it returns, once."""
     if not _is_async(generate):
-        async with closing(_in_thread(generate, arguments)) as pieces:
+        async with closing(_in_thread(name, generate, arguments)) as pieces:
             async for piece in pieces:
                 async with closing(_unfolded(piece)) as parts:
                     async for part in parts:
@@ -135,18 +141,18 @@ async def _unfolded(given: Any) -> AsyncIterator[Any]:
             yield piece
 
 
-async def _in_thread(function: Callable[..., Any], arguments: tuple[Any, ...]) -> AsyncIterator[Any]:
+async def _in_thread(name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> AsyncIterator[Any]:
     """What a sync function returns, or its generator yields, run in a thread of its own that lets the process end."""
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
-    came: asyncio.Queue[tuple[Any, ...] | Exception | None] = asyncio.Queue()
+    came: asyncio.Queue[tuple[Any, ...] | ProviderError | None] = asyncio.Queue()
     unwanted = threading.Event()
 
-    def tell(item: tuple[Any, ...] | Exception | None) -> None:
+    def tell(item: tuple[Any, ...] | ProviderError | None) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(came.put_nowait, item)
 
     def work() -> None:
-        with _Told(tell):
+        with _Told(tell, name):
             given = function(*arguments)
             if not inspect.isgenerator(given):
                 tell((given,))
@@ -164,7 +170,7 @@ async def _in_thread(function: Callable[..., Any], arguments: tuple[Any, ...]) -
                 item = await came.get()
             if item is None:
                 return
-            if isinstance(item, Exception):
+            if isinstance(item, ProviderError):
                 raise item
             yield item[0]
     finally:
@@ -172,17 +178,24 @@ async def _in_thread(function: Callable[..., Any], arguments: tuple[Any, ...]) -
 
 
 class _Told:
-    """Hands what is raised in the block to `tell`, or None when nothing is: an error crosses from its thread as a value."""
+    """Hands what is raised in the block to `tell`, or None when nothing is: an error crosses from its thread as a value.
 
-    def __init__(self, tell: Callable[[Exception | None], None]) -> None:
+    All of it, also `KeyboardInterrupt`: Ctrl-C never reaches a thread, so here it is one more thing that the function raised.
+    """
+
+    def __init__(self, tell: Callable[[ProviderError | None], None], name: str) -> None:
         self._tell = tell
+        self._name = name
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        self._tell(error if isinstance(error, Exception) else None)
-        return isinstance(error, Exception)
+        failure = None if error is None else _failure(self._name, error)
+        if failure is not None and failure is not error:
+            failure.__cause__ = error
+        self._tell(failure)
+        return True
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

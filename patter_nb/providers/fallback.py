@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -126,9 +126,10 @@ class _Member:
                 raise error
 
     async def _hold(self, stream: asyncio.Future[LLMStream]) -> None:
-        async with self.llm.open(self._call) as opened:
-            stream.set_result(opened)
-            await self._over.wait()
+        with _exits_fail(self.llm):
+            async with self.llm.open(self._call) as opened:
+                stream.set_result(opened)
+                await self._over.wait()
 
 
 class _Stream:
@@ -186,9 +187,20 @@ class _Stream:
 
 async def _answer(member: _Member, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[LLMEvent]:
     stream = await member.stream()
-    async with closing(stream.reply(messages, tools)) as events:
-        async for event in events:
-            yield event
+    with _exits_fail(member.llm):
+        async with closing(stream.reply(messages, tools)) as events:
+            async for event in events:
+                yield event
+
+
+@contextmanager
+def _exits_fail(llm: LLM) -> Iterator[None]:
+    """`exit()` in a model's code is that model's failure: out of a task it would end the loop, and with it every call."""
+    try:
+        yield
+    except SystemExit as error:
+        told = f"{llm.provider} raised SystemExit: {error}".removesuffix(": ")
+        raise ProviderError(told, provider=llm.provider) from error
 
 
 def _checked(llms: object) -> tuple[LLM, ...]:

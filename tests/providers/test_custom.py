@@ -270,6 +270,38 @@ def test_whatever_it_raises_is_the_providers_failure(place, error, told, retryab
     assert (str(failure), failure.retryable) == (told, retryable)
 
 
+@pytest.mark.parametrize("place", range(4), ids=["generator", "coroutine", "function", "sync generator"])
+def test_an_exit_is_the_models_failure_and_never_an_answer_that_ended(place):
+    *_, failure = answered(raises(SystemExit(2))[place])
+    assert isinstance(failure, ProviderError)
+    assert (str(failure), type(failure.__cause__)) == ("custom raised SystemExit: 2", SystemExit)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, StopIteration])
+def test_whatever_a_thread_raises_is_told_and_not_taken_for_the_end_of_the_answer(error):
+    def generate(messages):
+        raise error
+
+    (failure,) = answered(generate)
+    assert isinstance(failure, ProviderError)
+    assert str(failure) == f"custom raised {error.__name__}"
+
+
+class UntellableError(Exception):
+    def __str__(self):
+        raise RuntimeError("no words for it")
+
+
+@pytest.mark.parametrize("place", range(4), ids=["generator", "coroutine", "function", "sync generator"])
+def test_an_error_that_cannot_even_be_told_is_still_a_failure(place):
+    async def main():
+        async with asyncio.timeout(20):
+            return await answer(raises(UntellableError())[place])
+
+    *_, failure = asyncio.run(main())
+    assert str(failure) == "custom raised UntellableError"
+
+
 @pytest.mark.parametrize("given", [3, None, b"Hi", ["Hi"], {"text": "Hi"}])
 def test_what_is_no_piece_of_an_answer_is_named(given):
     async def generate(messages):

@@ -89,7 +89,40 @@ async def fails_at_once(messages):
     yield
 
 
+async def exits(messages):
+    raise SystemExit(3)
+
+
+def exits_in_a_thread(messages):
+    raise SystemExit(3)
+
+
+class ExitsAtOpening(ScriptedLLM):
+    """A model whose code ends the process where a key is missing."""
+
+    @asynccontextmanager
+    async def open(self, call):
+        raise SystemExit("no key")
+        yield
+
+
+class ExitsAtReply(ScriptedLLM):
+    """The same, when it is asked."""
+
+    @asynccontextmanager
+    async def open(self, call):
+        yield self
+
+    async def reply(self, messages, tools):
+        raise SystemExit("no key")
+        yield
+
+
 FAILING = {
+    "an exit": (lambda: CustomLLM(exits, name="one"), "one: one raised SystemExit: 3"),
+    "an exit in a thread": (lambda: CustomLLM(exits_in_a_thread, name="one"), "one: one raised SystemExit: 3"),
+    "an exit at opening": (lambda: ExitsAtOpening([], provider="one"), "one: one raised SystemExit: no key"),
+    "an exit of an own class": (lambda: ExitsAtReply([], provider="one"), "one: one raised SystemExit: no key"),
     "an error": (lambda: broken("one"), "one: one failed at request 0, as it was told to."),
     "what its function raises": (lambda: CustomLLM(fails_at_once, name="one"), "one: one raised LookupError: no words"),
     "an opening that fails": (lambda: Unopened([], provider="one"), "one: nobody listens"),
