@@ -49,6 +49,8 @@ class Agents:
     def line(self, agent: Agent | str | None = None) -> RevisionLine:
         """The line of an agent or a name; without either the only one there is. `ConfigError` where there is none, or more."""
         name = agent.name if isinstance(agent, Agent) else agent
+        if not isinstance(name, str | None):
+            raise ConfigTypeError(f"agent is {type(name).__name__}; it must be an Agent, or its name.")
         with self.lock:
             lines = dict(self._lines)
         names = ", ".join(map(repr, lines))

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
 
@@ -37,6 +38,7 @@ from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store
 from patter_nb.remote import RemoteMessage
+from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
@@ -365,8 +367,16 @@ class Patter:
         self, revision: Revision, callbacks: Callbacks, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop
     ) -> tuple[Call, Setting]:
         call_id = f"test_{uuid.uuid4().hex[:12]}"
-        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id, fits), UserCode(loop)
-        notices = Notices(callbacks, user_code, loop, lambda name, error: self._callback_failed(call, name, error))
+
+        def failed(name: str, error: str) -> None:
+            self._log.event(call.id, call.duration_seconds, "callback_failed", {"callback": name, "error": error})
+
+        def tell(listener: Callable[[], None]) -> None:
+            with guard(partial(failed, "Edit.on_applied"), who="a listener of an edit"):
+                listener()
+
+        live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id, fits, tell), UserCode(loop)
+        notices = Notices(callbacks, user_code, loop, failed)
         call = Call(call_id, self._log, self._shelf, live, notices)
         return call, Setting(user_code=user_code, callbacks=callbacks, notices=notices)
 
@@ -384,9 +394,6 @@ class Patter:
         answers = RemoteMessage(on_message) if isinstance(on_message, str) else on_message
         speech = {name: self._speech_events.get(name) for name in SPEECH_EVENTS}
         return Callbacks(on_message=answers, **dict(zip(names, others, strict=True)), **speech)
-
-    def _callback_failed(self, call: Call, name: str, error: str) -> None:
-        self._log.event(call.id, call.duration_seconds, "callback_failed", {"callback": name, "error": error})
 
     def __repr__(self) -> str:
         return f"<Patter, {len(self._calls)} calls, store {self._store.name if self._store else 'off'}>"

@@ -110,7 +110,7 @@ def test_a_rule_of_the_phone_leaves_a_call_the_rules_that_it_alone_was_given(age
     agents.stage(agent())
     line, mine, shared = agents.line(), named("mine"), named("shared")
     live = Live(line.newest, line, "call")
-    live.begin_with("on_call_start", tools=[mine])
+    live.begin_with({"tools": [mine]}, "on_call_start")
     agents.add_tool(shared)
     assert live.take(1).revision.agent.tools == (mine, shared)
     assert line.newest.agent.tools == (shared,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -276,7 +277,7 @@ def test_an_edit_that_one_call_cannot_be_held_with_changes_nothing_anywhere() ->
             raise ConfigError("system_prompt is not for this call.")
 
     strict = Live(line.newest, line, "strict", fits)
-    for change in (line.propose, lambda changes: strict.propose(**changes), lambda changes: strict.begin_with(**changes)):
+    for change in (line.propose, lambda changes: strict.propose(**changes), strict.begin_with):
         with pytest.raises(ConfigError, match="not for this call"):
             change({"system_prompt": "Never."})
     assert (len(line.revisions), one.newest.number, strict.newest.number) == (1, 1, 1)
@@ -285,7 +286,7 @@ def test_an_edit_that_one_call_cannot_be_held_with_changes_nothing_anywhere() ->
 def test_a_call_begins_with_what_waited_for_it_and_the_edit_is_applied_at_turn_0() -> None:
     line, (one,) = a_line()
     edit = line.propose({"system_prompt": "Two."})
-    one.begin_with("changed", hangover_ms=400)
+    one.begin_with({"hangover_ms": 400}, "changed")
     assert (one.current.agent.system_prompt, one.current.agent.hangover_ms) == ("Two.", 400)
     assert [(each.call_id, each.turn) for each in edit.applied] == [("call 1", 0)]
     taken = one.take(0)
@@ -302,6 +303,81 @@ def test_rolling_back_is_a_new_revision_of_the_old_content(of_call: bool) -> Non
     assert edit.revision.content_id == line.revision(1).content_id
     assert (prompt(one, 2), edit.state) == ("One.", "applied")
     assert line.newest.number == (2 if of_call else 3)
+
+
+def test_a_rollback_changes_what_differs_and_leaves_a_call_what_it_alone_was_given() -> None:
+    line, (one,) = a_line()
+    one.propose(llm_error_message="Mine.")
+    line.propose({"hangover_ms": 700})
+    edit = line.roll_back(1)
+    assert (dict(edit.applies), line.newest.agent.hangover_ms) == ({"hangover_ms": "next turn"}, 320)
+    taken = one.take(1).revision.agent
+    assert (taken.hangover_ms, taken.llm_error_message) == (320, "Mine.")
+    nothing = line.roll_back(line.newest.number)
+    assert (dict(nothing.applies), nothing.revision, one.newest) == ({}, line.newest, one.current)
+
+
+def test_a_rollback_of_one_call_takes_what_an_edit_of_it_may_change() -> None:
+    line, (one,) = a_line()
+    line.propose({"system_prompt": "Two.", "first_message": "Hello!"})
+    one.take(1)
+    edit = one.line.roll_back(1, live=one)
+    assert dict(edit.applies) == {"system_prompt": "next turn"}
+    assert (one.newest.agent.system_prompt, one.newest.agent.first_message) == ("One.", "Hello!")
+
+
+def test_what_belongs_to_one_call_alone_is_rolled_back_to_in_no_other() -> None:
+    line, (typed,) = a_line()
+    typed.keep("typed", tts=ScriptedTTS(model="screen"), hangover_ms=200)
+    typed.propose(system_prompt="Tried while typing.")
+    assert typed.newest.kept == ("tts", "hangover_ms")
+    with pytest.raises(ConfigError, match="tts stays as it is in this call"):
+        typed.propose(tts=ScriptedTTS())
+    assert typed.line.roll_back(1, live=typed).revision.agent.tts is typed.current.agent.tts
+    line.roll_back(3)
+    newest = line.newest.agent
+    assert newest.tts is not None
+    assert (newest.system_prompt, newest.tts.model, newest.hangover_ms) == ("Tried while typing.", "tones", 320)
+
+
+def test_an_edit_of_what_is_opened_with_a_call_need_not_fit_the_call_that_is_on() -> None:
+    line, _ = a_line()
+
+    def fits(agent: Agent) -> None:
+        assert agent.stt is not None
+        if agent.stt.model == "other" or agent.system_prompt == "Never.":
+            raise ConfigError("It is not for this call.")
+
+    live = Live(line.newest, line, "call", fits)
+    with pytest.raises(ConfigError, match="not for this call"):  # it has not begun
+        line.propose({"stt": ScriptedSTT([], model="other")})
+    live.begin()
+    line.propose({"stt": ScriptedSTT([], model="other")})
+    line.propose({"system_prompt": "Two."})
+    with pytest.raises(ConfigError, match=r'A call that is on cannot be held with it: It is .* scope="next call" changes later'):
+        line.propose({"system_prompt": "Never."})
+    taken = live.take(1).revision.agent
+    assert taken.stt is not None
+    assert taken.stt.model == "other"
+    assert live.held(taken).stt is live.line.revision(1).agent.stt
+
+
+def test_what_a_listener_raises_is_handed_on_and_the_others_are_told() -> None:
+    line, _ = a_line()
+    told: list[Any] = []
+
+    def tell(listener: Callable[[], None]) -> None:
+        try:
+            listener()
+        except ZeroDivisionError as error:
+            told.append(str(error))
+
+    live = Live(line.newest, line, "call", tell=tell)
+    edit = live.propose(system_prompt="Two.")
+    edit.on_applied(lambda _: 1 / 0)
+    edit.on_applied(told.append)
+    live.take(3)
+    assert told == ["division by zero", Applied("call", 3, 0.0, 0.0)]
 
 
 @pytest.mark.parametrize("number", [0, 2, -1, True, "1", 1.0])

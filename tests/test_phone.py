@@ -784,6 +784,26 @@ def test_an_edit_that_the_call_cannot_be_held_with_is_refused_in_the_cell(
     assert (call.error, call.turns["heard_text"].tolist()) == (None, [GREETING, "First.", "Second."])
 
 
+def test_a_listener_of_an_edit_that_raises_is_an_event_and_the_call_goes_on(phone: Patter) -> None:
+    call, _ = in_call(phone, lambda call: call.edit(system_prompt="New.").on_applied(lambda _: 1 / 0))
+    assert (call.error, call.turns["revision"].tolist()) == (None, [1, 1, 2])
+    (failed,) = call.events[call.events["kind"] == "callback_failed"]["data"].tolist()
+    assert failed == {"callback": "Edit.on_applied", "error": "a listener of an edit raised ZeroDivisionError: division by zero"}
+
+
+def test_an_edit_of_the_recogniser_while_a_call_is_on_changes_neither_its_ear_nor_its_price(phone: Patter) -> None:
+    cheap, dear = (Price(usd_per_audio_minute=usd) for usd in (1.0, 100.0))
+    stt = ScriptedSTT(["one", "two"], price=cheap)
+    call, _ = in_call(phone, lambda _: phone.edit(stt=ScriptedSTT(["x"], price=dear)), stt=stt)
+    assert call.turns["caller_text"].tolist()[1:] == ["one", "two"]
+    assert call.turns["stt_usd"].max() < 0.1
+
+
+def test_an_agent_that_is_neither_one_nor_a_name_is_told(phone: Patter) -> None:
+    with pytest.raises(ConfigTypeError, match="agent is list; it must be an Agent, or its name"):
+        phone.edit(["x"], system_prompt="New.")  # type: ignore[arg-type]
+
+
 def test_an_edit_takes_a_bare_function_for_a_model(phone: Patter) -> None:
     async def answer(_: Any) -> AsyncIterator[str]:
         yield "From a function."

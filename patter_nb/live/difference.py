@@ -63,7 +63,13 @@ def difference(before: Revision, after: Revision) -> Difference:
 def alike(one: Agent, other: Agent) -> bool:
     """Whether nothing differs, the objects that were given included. Contents do not tell: they do not see what a function has
     caught, or an object keeps to itself."""
-    return all(_same(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+    return not differing(one, other)
+
+
+def differing(one: Agent, other: Agent) -> dict[str, Any]:
+    """The fields of `other` that are not alike."""
+    pairs = ((each.name, getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
+    return {name: theirs for name, mine, theirs in pairs if not _same(mine, theirs)}
 
 
 def _same(one: object, other: object) -> bool:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from patter_nb.agent.modes import When
@@ -63,8 +64,8 @@ class Edit:
             return "superseded" if self._superseded else "unused"
 
     def on_applied(self, listener: Callable[[Applied], None]) -> None:
-        """Call `listener` when it takes effect in a call: on the call's thread, from the swap itself, so it must be quick and
-        must not raise. Where it already did, it is called at once."""
+        """Call `listener` when it takes effect in a call: on the call's thread, from the swap itself, so it must be quick. What
+        it raises is an event of the call. Where it already did, it is called at once."""
         with self._lock:
             self._listeners.append(listener)
             applied = list(self._applied)
@@ -77,13 +78,12 @@ class Edit:
         with self._lock:
             self._waiting.add(call_id)
 
-    def take_effect(self, applied: Applied) -> None:
+    def take_effect(self, applied: Applied) -> list[Callable[[], None]]:
+        """What is to be called now."""
         with self._lock:
             self._waiting.discard(applied.call_id)
             self._applied.append(applied)
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(applied)
+            return [partial(listener, applied) for listener in self._listeners]
 
     def give_up(self, call_id: str, *, superseded: bool) -> None:
         with self._lock:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from patter_nb.agent import APPLIES, Agent
 from patter_nb.errors import ConfigError, ConfigTypeError
-from patter_nb.live.difference import Difference, alike, difference
+from patter_nb.live.difference import Difference, alike, difference, differing
 from patter_nb.live.edit import Edit
 from patter_nb.live.live import Live
 from patter_nb.live.revision import Revision, Scope
@@ -110,7 +110,7 @@ class RevisionLine:
             base = self.newest
             agent = base.agent.edited(**changes(base.agent))
             lives = list(self._lives) if scope == "all calls" else []
-            made = [(live, _changed(live, changes(live.newest.agent))) for live in lives]  # all or none: one of them may raise
+            made = [(live, self._fitting(live, changes(live.newest.agent))) for live in lives]  # all or none: one may raise
             head = self._next(base, agent, note, scope)
             edit = Edit(head, scope, {name: APPLIES[name] for name in names}, datetime.now(UTC))
             for live, its_agent in made:
@@ -118,7 +118,7 @@ class RevisionLine:
                 if alike(its_agent, before.agent):
                     continue
                 shared = alike(its_agent, head.agent)
-                live.stage(head if shared else self._next(before, its_agent, note, "this call"), edit)
+                live.stage(head if shared else self._next(before, its_agent, note, "this call", live), edit)
             return edit
 
     def propose_for(self, live: Live, changes: Mapping[str, Any], note: str) -> Edit:
@@ -127,10 +127,13 @@ class RevisionLine:
         if later := [name for name in changes if APPLIES[name] == "next call"]:
             remedy = "phone.edit(...) changes it for the calls after it"
             raise ConfigError(f"{later[0]} is in use as the call began with it and stays so until it ends: {remedy}.")
-        _check_kept(live, changes)
+        live.refuse_kept(changes)
+        return self._propose_for(live, changes, note)
+
+    def _propose_for(self, live: Live, changes: Mapping[str, Any], note: str) -> Edit:
         with self.lock:
             before = live.newest
-            revision = self._next(before, _changed(live, changes), note, "this call")
+            revision = self._next(before, _changed(live, changes), note, "this call", live)
             edit = Edit(revision, "this call", {name: APPLIES[name] for name in changes}, datetime.now(UTC))
             if revision is not before:
                 live.stage(revision, edit)
@@ -139,18 +142,22 @@ class RevisionLine:
     def vary(self, live: Live, changes: Mapping[str, Any], note: str) -> Revision:
         """A revision for one call that has not begun; see `Live.begin_with`."""
         changes = self._checked(changes)
-        _check_kept(live, changes)
         with self.lock:
-            return self._next(live.newest, _changed(live, changes), note, "this call")
+            return self._next(live.newest, _changed(live, changes), note, "this call", live)
 
     def roll_back(self, number: int, *, note: str = "", live: Live | None = None, scope: Scope = "all calls") -> Edit:
-        """Take the content of an earlier revision again, as a new one: for all calls, or for the one that is given."""
-        wanted = self.revision(number)
-        changes = {each.name: getattr(wanted.agent, each.name) for each in fields(Agent) if APPLIES[each.name] != "never"}
-        note = note or f"back to revision {number}"
-        if live is None:
-            return self.propose(changes, note=note, scope=scope)
-        return self.propose_for(live, {name: value for name, value in changes.items() if APPLIES[name] == "next turn"}, note)
+        """Take the content of an earlier revision again, as a new one: for all calls, or for the one that is given.
+
+        What belonged to its call alone, such as the keyboard of a typed one, is left out.
+        """
+        with self.lock:
+            wanted, base = self.revision(number), self.newest if live is None else live.newest
+            changes = {name: value for name, value in differing(base.agent, wanted.agent).items() if name not in wanted.kept}
+            note = note or f"back to revision {number}"
+            if live is None:
+                return self.propose_each(lambda _: changes, tuple(changes), note=note, scope=scope)
+            mine = {name: value for name, value in changes.items() if APPLIES[name] == "next turn" and name not in live.kept}
+            return self._propose_for(live, mine, note)
 
     # Calls.
 
@@ -165,7 +172,14 @@ class RevisionLine:
             if live in self._lives:
                 self._lives.remove(live)
 
-    def _next(self, base: Revision, agent: Agent, note: str, scope: Scope) -> Revision:
+    def _fitting(self, live: Live, changes: Mapping[str, Any]) -> Agent:
+        try:
+            return _changed(live, changes)
+        except ConfigError as error:
+            what = "A call that is on cannot be held with it"
+            raise ConfigError(f'{what}: {error} scope="next call" changes later calls alone.') from None
+
+    def _next(self, base: Revision, agent: Agent, note: str, scope: Scope, live: Live | None = None) -> Revision:
         """A revision of `agent` made from `base`; `base` itself when nothing differs.
 
         Where only what a content id does not see differs, such as what a function has caught, the number stays, and the revision
@@ -173,7 +187,7 @@ class RevisionLine:
         """
         content_id = agent.content_id()
         if content_id != base.content_id:
-            return self._add(agent, content_id, base.number, note, scope)
+            return self._add(agent, content_id, base.number, note, scope, kept=() if live is None else tuple(live.kept))
         if alike(agent, base.agent):
             return base
         revision = replace(base, agent=agent)
@@ -181,9 +195,11 @@ class RevisionLine:
             self._revisions[base.number - 1] = revision
         return revision
 
-    def _add(self, agent: Agent, content_id: str, parent: int | None, note: str, scope: Scope) -> Revision:
+    def _add(
+        self, agent: Agent, content_id: str, parent: int | None, note: str, scope: Scope, *, kept: tuple[str, ...] = ()
+    ) -> Revision:
         number = len(self._revisions) + 1
-        revision = Revision(number, content_id, agent, parent, note, datetime.now(UTC), scope)
+        revision = Revision(number, content_id, agent, parent, note, datetime.now(UTC), scope, kept)
         self._revisions.append(revision)
         if scope != "this call":
             self._head = number
@@ -203,10 +219,5 @@ class RevisionLine:
 def _changed(live: Live, changes: Mapping[str, Any]) -> Agent:
     """The agent that the call's next reply would begin with; `ConfigError` where the call cannot be held with it."""
     agent = live.newest.agent.edited(**{**changes, **live.kept})
-    live.fits(agent)
+    live.fits(live.held(agent))
     return agent
-
-
-def _check_kept(live: Live, changes: Mapping[str, Any]) -> None:
-    if kept := [name for name in changes if name in live.kept]:
-        raise ConfigError(f"{kept[0]} stays as it is in this call: phone.edit(...) changes it for others.")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from patter_nb.agent import APPLIES, Agent
+from patter_nb.errors import ConfigError
 from patter_nb.live.edit import Applied, Edit
 from patter_nb.live.revision import Revision
 
 if TYPE_CHECKING:
-    from patter_nb.agent import Agent
     from patter_nb.live.line import RevisionLine
 
 
@@ -40,7 +41,12 @@ class Live:
     """
 
     def __init__(
-        self, revision: Revision, line: RevisionLine, call_id: str = "", fits: Callable[[Agent], None] = lambda _: None
+        self,
+        revision: Revision,
+        line: RevisionLine,
+        call_id: str = "",
+        fits: Callable[[Agent], None] = lambda _: None,
+        tell: Callable[[Callable[[], None]], None] = lambda listener: listener(),
     ) -> None:
         self.call_id = call_id
         self.line = line
@@ -48,6 +54,8 @@ class Live:
         """Raises `ConfigError` for an agent that this call cannot be held with."""
         self.kept: Mapping[str, Any] = {}
         """Fields that stay as they are in this call, whatever is edited."""
+        self._tell = tell
+        self._opened: Agent | None = None
         self._taken = Taken(revision)
         self._staged: _Staged | None = None
         self._now: Callable[[], float] = lambda: 0.0
@@ -65,6 +73,12 @@ class Live:
         with self.line.lock:
             return self.current if self._staged is None else self._staged.revision
 
+    def held(self, agent: Agent) -> Agent:
+        """The agent as this call is held with it: what is opened with a call stays what it was when it began."""
+        if self._opened is None:
+            return agent
+        return agent.edited(**{name: getattr(self._opened, name) for name, when in APPLIES.items() if when == "next call"})
+
     def clock(self, now: Callable[[], float]) -> None:
         """The call's clock, by which edits are dated; until it is known they are dated 0.0."""
         self._now = now
@@ -74,31 +88,54 @@ class Live:
         field that stays as it is while a call is on; nothing has changed then."""
         return self.line.propose_for(self, changes, note)
 
-    def keep(self, note: str = "", **fields: Any) -> None:
-        """Give the call these fields for good, before anything of it is open."""
-        self.begin_with(note, **fields)
-        self.kept = fields
+    def refuse_kept(self, changes: Mapping[str, Any]) -> None:
+        """`ConfigError` for changes of fields that stay as they are in this call."""
+        if kept := [name for name in changes if name in self.kept]:
+            raise ConfigError(f"{kept[0]} stays as it is in this call: phone.edit(...) changes it for others.")
 
-    def begin_with(self, note: str = "", **changes: Any) -> Revision:
+    # The call's side.
+
+    def keep(self, note: str, **fields: Any) -> None:
+        """Give the call these fields for good, before anything of it is open."""
+        self.kept = fields
+        self._vary(fields, note)
+
+    def begin_with(self, changes: Mapping[str, Any], note: str = "") -> None:
         """Change the agent of this call before anything of it is open, so any field but its name may change."""
+        self.refuse_kept(changes)
+        self._vary(changes, note)
+
+    def _vary(self, changes: Mapping[str, Any], note: str) -> None:
         with self.line.lock:
             revision = self.line.vary(self, changes, note)
-            staged, self._staged = self._staged, None
-            self._taken = Taken(revision) if staged is None else Taken(revision, staged.requested_at, 0)
-        if staged is not None:  # it is part of what the call begins with
-            staged.edit.take_effect(Applied(self.call_id, 0, self._now(), staged.requested_at))
-        return revision
+            told = self._take(0)
+            self._taken = replace(self._taken, revision=revision)
+        self._tell_all(told)
+
+    def begin(self) -> None:
+        """The call begins: what was staged since it was ordered is part of what it begins with."""
+        with self.line.lock:
+            told = self._take(0)
+            self._opened = self.current.agent
+        self._tell_all(told)
 
     def take(self, turn: int) -> Taken:
         """The revision for the reply that is ordered now, in `turn`; what was staged is in force from here on."""
         with self.line.lock:
-            staged, self._staged = self._staged, None
-            if staged is None:
-                return self._taken
-            self._taken = Taken(staged.revision, staged.requested_at, turn)
-            applied = Applied(self.call_id, turn, self._now(), staged.requested_at)
-        staged.edit.take_effect(applied)
-        return self._taken
+            told, taken = self._take(turn), self._taken
+        self._tell_all(told)
+        return taken
+
+    def _take(self, turn: int) -> list[Callable[[], None]]:
+        staged, self._staged = self._staged, None
+        if staged is None:
+            return []
+        self._taken = Taken(staged.revision, staged.requested_at, turn)
+        return staged.edit.take_effect(Applied(self.call_id, turn, self._now(), staged.requested_at))
+
+    def _tell_all(self, listeners: Sequence[Callable[[], None]]) -> None:
+        for listener in listeners:
+            self._tell(listener)
 
     def end(self) -> None:
         """The call is over: what waits will not take effect in it."""

@@ -24,3 +24,5 @@ class Revision:
     note: str
     created_at: datetime
     scope: Scope = "next call"
+    kept: tuple[str, ...] = ()
+    """Fields that belong to its call alone; see `Live.keep`."""

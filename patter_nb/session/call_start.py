@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from patter_nb.errors import ConfigTypeError
+from patter_nb.session.boundary import guard
 from patter_nb.session.notices import CALLBACK_SECONDS
 from patter_nb.session.setup import CallTerms
+
+WANTED = "a dictionary of fields of the agent by their names, or None"
 
 
 async def start_call(terms: CallTerms) -> None:
@@ -27,7 +31,7 @@ async def start_call(terms: CallTerms) -> None:
     error = await _ask(terms, start)
     if error is not None:
         terms.log.event(terms.call_id, 0.0, "callback_failed", {"callback": "on_call_start", "error": error})
-    terms.live.take(0)  # what was staged since the call was ordered is part of what it begins with
+    terms.live.begin()
 
 
 async def _ask(terms: CallTerms, start: dict[str, Any]) -> str | None:
@@ -39,12 +43,10 @@ async def _ask(terms: CallTerms, start: dict[str, Any]) -> str | None:
     changes = outcome.value
     if outcome.error is not None or changes is None:
         return outcome.error
-    if not isinstance(changes, Mapping):
-        return f"on_call_start returned {type(changes).__name__}; it returns a dictionary of fields of the agent, or None."
-    changes = dict(changes)
-    try:
+    told: list[str] = []
+    with guard(told.append, who="it"):  # its parts are the user's as well
+        if not isinstance(changes, Mapping) or not all(isinstance(name, str) for name in changes):
+            raise ConfigTypeError(f"it is {type(changes).__name__}, and must be {WANTED}.")
         if changes:
-            terms.live.begin_with("on_call_start", **changes)
-    except (ValueError, TypeError) as error:
-        return f"on_call_start returned what cannot be used: {error}"
-    return None
+            terms.live.begin_with(dict(changes), "on_call_start")
+    return f"on_call_start returned what cannot be used: {told[0]}" if told else None

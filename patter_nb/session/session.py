@@ -257,7 +257,7 @@ class Session:
 
     def _changed(self, revision: Revision) -> None:
         """The reply that begins now is answered by another revision."""
-        self._meter.know(revision.agent)
+        self._meter.know(self._setup.live.held(revision.agent))
         self._event("revision", {"revision": revision.number, "note": revision.note})
         self._narrator.revision(revision.number, revision.note)
         self._engine.govern(revision.agent.policy())

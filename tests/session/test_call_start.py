@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,13 @@ def test_on_call_start_is_told_of_the_call_before_it_is_answered(hold: Hold) -> 
     assert held.turn(1).heard_text == "First answer."
 
 
+class Odd(UserDict[str, Any]):
+    """A mapping that cannot be read."""
+
+    def __iter__(self) -> Any:
+        raise OSError("detached")
+
+
 async def spanish(start: Any) -> dict[str, Any]:
     return {"first_message": "Hola!"}
 
@@ -38,7 +46,10 @@ def test_what_on_call_start_returns_is_different_in_this_call(hold: Hold, functi
 @pytest.mark.parametrize(
     ("returned", "error"),
     [
-        ("text", "on_call_start returned str; it returns a dictionary of fields of the agent, or None."),
+        ("text", "on_call_start returned what cannot be used: it is str, and must be a dictionary of fields of the agent"),
+        ({1: "x"}, "on_call_start returned what cannot be used: it is dict, and must be a dictionary of fields of the agent by"),
+        ({"note": "x"}, "on_call_start returned what cannot be used: an agent has no note; it has system_prompt, "),
+        (Odd({"first_message": "x"}), "on_call_start returned what cannot be used: it raised OSError: detached"),
         ({"first_mesage": "x"}, "on_call_start returned what cannot be used: "),
         ({"hangover_ms": 1}, "on_call_start returned what cannot be used: hangover_ms"),
         (ValueError("no"), "on_call_start raised ValueError: no"),
