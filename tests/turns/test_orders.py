@@ -296,6 +296,7 @@ def test_what_was_to_be_said_before_a_hang_up_is_said(talk):
     call.tell(1.0, SayRequested("Wait."), HangUpRequested("served", "Goodbye!"))
     ends(call, 1, 2.0)
     assert [order.text for order in call.replies] == ["Wait.", "Goodbye!"]
+    assert call.events("unsaid") == []
 
 
 # Polite hang-ups, and an agent that must be silent.
@@ -531,6 +532,9 @@ def test_a_muted_agent_tells_the_goodbye_that_it_does_not_say(talk):
     call = talk()
     call.tell(1.0, MuteRequested(True), HangUpRequested("enough", "Goodbye."))
     assert (call.events("unsaid"), call.commands[-1]) == ([{"text": "Goodbye."}], EndCall("enough"))
+    other = talk()
+    other.tell(1.0, MuteRequested(True), HangUpRequested("enough"))
+    assert (other.events("unsaid"), other.commands[-1]) == ([], EndCall("enough"))
 
 
 def test_nothing_is_done_for_a_call_that_was_handed_on(talk):
