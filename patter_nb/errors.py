@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +18,19 @@ HIDDEN = "•••"
 
 _SECRETS = (
     (re.compile(r"(://[^\s/:@]*:)[^\s/@]+@"), rf"\g<1>{HIDDEN}@"),
-    (re.compile(r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;}]+"), rf"\g<1>{HIDDEN}"),
+    (
+        re.compile(
+            r"(?i)(\b(?:[\w-]*[_-])?auth(?:ori[sz]ation)?[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;}]+"
+        ),
+        rf"\g<1>{HIDDEN}",
+    ),
     (re.compile(r"(?i)(\bbearer\s+)[^\s\"',;}]+"), rf"\g<1>{HIDDEN}"),
     (
         re.compile(
-            r"(?i)(\b(?:[\w-]*[_-])?(?:(?:api|access|auth|client|private|secret|refresh|session)?(?:key|token|secret)|passw\w*|pwd"
-            r"|credentials?|signature|sig)[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;)}\]]+"
+            # A name ends in one of these words, which "_", "-" or a capital letter begins.
+            r"(?i)(\b(?:[\w-]*(?:[_-]|(?-i:(?<=[a-z0-9])(?=[A-Z]))))?"
+            r"(?:(?:api|access|auth|client|private|secret|refresh|session)?(?:key|token|secret)|passw\w*|pwd|bearer"
+            r"|credentials?|creds|signature|sig)[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;)}\]]+"
         ),
         rf"\g<1>{HIDDEN}",
     ),
@@ -35,6 +44,49 @@ def scrub(text: str) -> str:
     for pattern, shown in _SECRETS:
         text = pattern.sub(shown, text)
     return text
+
+
+_JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
+"""Where a word of a name ends: `apiKey`, `API-Key` and `api_key` are the same two words."""
+
+_SECRET_WORD = re.compile(
+    r"(?:access|auth|client|private|secret)?(?:keys?|secrets?)|\w*apikeys?|\w*passw\w*|passphrase|passcode|pwd|pin"
+    r"|o?auth|authori[sz]ation|authentication|bearer|credentials?|creds|jwt"
+)
+_DIGITS = "0123456789"
+
+
+def names_secret(name: str) -> bool:
+    """Whether a setting or a variable of this name holds what must not be shown.
+
+    One of its words says so, or its last word is a token: "max_tokens" counts them, and "author" is a person.
+    """
+    for words in (_JOINTS.split(name), re.split(r"[\W_]+", name)):  # the second for "APIkey" and "ApiKEY", which joints mislead
+        plain = [word for word in (each.lower().rstrip(_DIGITS) for each in words) if word]
+        if any(map(_SECRET_WORD.fullmatch, plain)) or (plain and plain[-1].endswith("token")):
+            return True
+    return False
+
+
+_WORD = re.compile(r"[A-Za-z]*[0-9]*|[0-9]+[A-Za-z]{1,2}")
+"""As people write them: "orders", "v2", "2024", "report12", "70b"."""
+
+
+def looks_random(text: str) -> bool:
+    """Whether it looks like a token that a machine has made: long, its letters and digits mixed as in no word."""
+    if len(text) < 16:
+        return False
+    runs = re.findall("[A-Za-z0-9]+", text)
+    if sum(map(str.isdigit, text)) >= 3 and any(len(run) >= 6 and not _WORD.fullmatch(run) for run in runs):
+        return True
+    # Of letters alone, more of them capitals than words have.
+    return any(len(run) >= 20 and 4 * sum(map(str.isupper, run)) > len(run) for run in runs)
+
+
+def brief(value: object, length: int = 60) -> str:
+    """What was given, as an error repeats it: shortened, and without what looks like a secret."""
+    text = re.sub(r"[\w.+~-]+", lambda found: HIDDEN if looks_random(found[0]) else found[0], scrub(repr(value)[:1000]))
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 UNTELLABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError)
@@ -67,6 +119,18 @@ class MissingExtra(ConfigError, ImportError):  # noqa: N818 (it is the public na
 
 class PatterWarning(UserWarning):
     """Something you gave has no effect here; told once, where you gave it."""
+
+
+def warn(message: str) -> None:
+    """Warn of something that was given, at the line that gave it: the nearest one outside of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, PatterWarning, stacklevel=level)
+
+
+_OURS = (__name__.partition(".")[0], "dataclasses")
+"""`dataclasses` calls our checks on behalf of whoever replaces a field."""
 
 
 class CarrierError(PatterError):

@@ -17,6 +17,9 @@ from patter_nb.errors import (
     PatterError,
     PatterWarning,
     ProviderError,
+    brief,
+    looks_random,
+    names_secret,
     need,
     scrub,
 )
@@ -114,6 +117,10 @@ SECRETS = [
     ("postgresql://me:geheim@host/db refused", "postgresql://me:•••@host/db refused"),
     ("password=geheim client_secret=abc", "password=••• client_secret=•••"),
     ("it raised KeyError: 'name'", "it raised KeyError: 'name'"),
+    ("{'apiKey': 'abc', 'userPassword': 'geheim'}", "{'apiKey': '•••', 'userPassword': '•••'}"),
+    ("X-Auth: abc, bearer=abc, creds: abc", "X-Auth: •••, bearer=•••, creds: •••"),
+    ("proxy-authorization: Basic dXNlcg==", "proxy-authorization: Basic •••"),
+    ("author: Ann, authority=7, tokens: 5, keyboard=de", "author: Ann, authority=7, tokens: 5, keyboard=de"),
     ("max_tokens=512 at http://127.0.0.1:8080/v1", "max_tokens=512 at http://127.0.0.1:8080/v1"),
     ("monkey=5, task-runner, a desk-lamp-with-bulb", "monkey=5, task-runner, a desk-lamp-with-bulb"),
 ]
@@ -123,3 +130,59 @@ SECRETS = [
 def test_what_looks_like_a_secret_is_hidden_and_its_name_stays(text, shown):
     assert scrub(text) == shown
     assert scrub(shown) == shown
+
+
+SECRET_NAMES = [
+    "api_key", "apiKey", "apikey", "api-key", "API-KEY", "APIKey", "APIkey", "ApiKEY", "OPENAI_APIKEY", "api_key2", "key", "keys",
+    "xi.api.key", "privateKey", "secretkey", "secret", "secretWord", "clientSecret", "client_secrets", "token", "Token",
+    "accessToken", "access_token", "accesstoken", "token_2", "password", "userPassword", "dbpasswd", "DB_PASSWORD", "passphrase",
+    "passcode", "pwd", "pin", "pinCode", "auth", "X-Auth", "basic_auth", "authHeader", "oauth2", "Authorization",
+    "proxyAuthorization", "authentication", "bearer", "bearerValue", "credential", "credentials", "creds",
+    "jwt", "awsCredentials",
+]  # fmt: skip
+OPEN_NAMES = [
+    "author", "authors", "authority", "authored_by", "authentic", "tokens", "max_tokens", "maxTokens", "token_count", "tokenizer",
+    "first_token_seconds", "keyboard", "keyword", "keywords", "keynote", "monkey", "turkey", "hockey", "secretary", "passenger",
+    "passport", "compass", "spin", "pinned", "opinion", "bearing", "forbearer", "credit", "credits", "city", "", "_", "größe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_a_name_of_a_secret_is_known_in_every_usual_spelling(name):
+    assert names_secret(name)
+
+
+@pytest.mark.parametrize("name", OPEN_NAMES)
+def test_a_name_that_only_sounds_like_one_of_a_secret_is_none(name):
+    assert not names_secret(name)
+
+
+RANDOM = [
+    "s3cr3t-VALUE-987", "aB3dE5fG7hI9jK1lM3nO5pQ7", "550e8400-e29b-41d4-a716-446655440000", "aBcDeFgHiJkLmNoPqRsTuVwX",
+    "bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", "XXXXXXXXXXXXXXXXXXXXXXXX", "d41d8cd98f00b204e9800998ecf8427e",
+]  # fmt: skip
+WRITTEN = [
+    "gpt-4o-mini-realtime-preview", "claude-3-5-sonnet-20241022", "llama-3-70b-instruct-v2", "getCustomerOrderHistory",
+    "2024-01-15T10:00:00Z", "123456789012345678", "patter_nb.barge_in.MinWordsStrategy", "hunter2", "report-2024-final-version12",
+    "averyveryverylongwordindeed", "0x7f4e0b5df920",
+]  # fmt: skip
+
+
+def test_a_token_of_a_machine_is_told_from_what_people_write():
+    assert [text for text in RANDOM if not looks_random(text)] == []
+    assert [text for text in WRITTEN if looks_random(text)] == []
+
+
+BRIEF = [
+    ("s3cr3t-VALUE-987", "'•••'"),
+    (["s3cr3t-VALUE-987", "look"], "['•••', 'look']"),
+    ({"apiKey": "abc", "city": "Rome"}, "{'apiKey': '•••', 'city': 'Rome'}"),
+    ("https://hooks.example/services/aB3dE5fG7hI9jK1lM3nO5pQ7", "'https://hooks.example/services/•••'"),
+    ("x" * 100, f"'{'x' * 58}…"),
+    (5, "5"),
+]
+
+
+@pytest.mark.parametrize(("value", "shown"), BRIEF)
+def test_an_error_repeats_what_was_given_without_what_looks_like_a_secret(value, shown):
+    assert brief(value) == shown

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from patter_nb.errors import HIDDEN, ConfigError, scrub
+from patter_nb.errors import HIDDEN, ConfigError, looks_random, scrub
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -79,16 +79,24 @@ def check_form(url: object, *, schemes: Sequence[str] = ("http", "https")) -> No
 
 
 def shown_url(text: str) -> str:
-    """A URL as it may be shown and kept: without user name, password, query and fragment, where credentials stand.
+    """A URL as it may be shown and kept: without user name, password, query and fragment, where credentials stand, and without
+    what looks like a token in its path, as webhooks of chats have one.
 
-    Where something was taken away "?•••#" and eight hex digits end it, which differ when what was taken away does. A text that is
-    not a URL as a whole comes back as it is.
+    Eight hex digits stand for what was taken away and differ when it does: in the path "•••" and the digits; for the rest
+    "?•••#" and the digits at the end. A text that is not a URL as a whole comes back as it is.
     """
     found = _URL.fullmatch(text.strip())
     if found is None:
         return text
-    shown = scrub("".join(found.groups()))
-    return text if shown == text else f"{shown}?{HIDDEN}#{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    scheme, rest = found.groups()
+    host, *path = rest.split("/")
+    bare = "/".join([scheme + host, *(f"{HIDDEN}{_digits(each)}" if looks_random(each) else each for each in path)])
+    shown = scrub(bare)
+    return shown if f"{scheme}{rest}" == text and shown == bare else f"{shown}?{HIDDEN}#{_digits(text)}"
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 
 import pytest
 from tests_of_web_listener import listening
@@ -234,3 +235,29 @@ def test_a_url_is_shown_without_what_may_be_a_key(url, before):
     start, _, digits = shown_url(url).partition("?•••#")
     assert (start, len(digits)) == (before, 8)
     assert shown_url(url) == shown_url(url) != shown_url(url.replace("hunter2", "hunter3").replace("er2", "er3"))
+
+
+PATHS = [
+    ("https://hooks.slack.com/services/T012AB3CD/B012AB3CD/{}", "aB3dE5fG7hI9jK1lM3nO5pQ7"),
+    ("https://discord.com/api/webhooks/123456789012345678/{}", "aBcD-eFgH_iJkL1234567890mNoPqRsTuVwXyZ"),
+    ("https://api.telegram.org/{}/sendMessage", "bot123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11"),
+    ("https://hook.eu1.make.example/{}", "550e8400-e29b-41d4-a716-446655440000"),
+]
+
+
+@pytest.mark.parametrize(("url", "token"), PATHS)
+def test_a_token_in_the_path_of_a_webhook_is_shown_as_digits_that_differ_when_it_does(url, token):
+    shown = shown_url(url.format(token))
+    begin, end = url.split("{}")
+    assert re.fullmatch(f"{re.escape(begin)}•••[0-9a-f]{{8}}{re.escape(end)}", shown)
+    assert shown == shown_url(url.format(token)) != shown_url(url.format(token.swapcase()))
+    assert shown_url(shown) == shown
+    assert re.fullmatch(rf"{re.escape(shown)}\?•••#[0-9a-f]{{8}}", shown_url(f"{url.format(token)}?key=hunter2"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["v1/models/gpt-4o-mini-realtime-preview", "crm/getCustomerOrderHistory", "2024-01-15/report", "T00000000/B0", "a@b//c/"],
+)
+def test_an_ordinary_path_stays_readable(path):
+    assert shown_url(f"https://desk.example/{path}") == f"https://desk.example/{path}"
