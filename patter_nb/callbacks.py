@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from patter_nb.audio.dtmf import check_keys
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.errors import ConfigError, ConfigTypeError, brief
 from patter_nb.turns.events import (
     DtmfRequested,
     Event,
@@ -165,8 +165,8 @@ class Callbacks:
             if value is None or callable(value) or (each.name == "on_message" and isinstance(value, Remote)):
                 continue
             also = ", a URL" if each.name == "on_message" else ""
-            shown = shown_url(value) if isinstance(value, str) else value
-            raise ConfigTypeError(f"{each.name} is {type(value).__name__} {shown!r}; it must be a function{also}, or None.")
+            shown = brief(shown_url(value) if isinstance(value, str) else value)
+            raise ConfigTypeError(f"{each.name} is {type(value).__name__} {shown}; it must be a function{also}, or None.")
 
     def named(self, name: str) -> Callback | None:
         """The callback of this name; None when there is none."""

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import pickle
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from patter_nb.agent import Agent, AgentSettings, describe
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.barge_in import MinWordsStrategy
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
 from patter_nb.guardrails import Guardrail
 from patter_nb.hooks import PipelineHooks
 from patter_nb.live import RevisionLine
@@ -36,6 +38,14 @@ class NoFormats(ScriptedTTS):
         self.formats = ()
 
 
+class NoText:
+    def __str__(self) -> str:
+        raise RuntimeError("no words, api_key=geheim")
+
+
+SECRET = "s3cr3t-VALUE-987"
+
+
 class Deaf:
     provider, model = "mine", "m"
 
@@ -45,6 +55,9 @@ BAD = [
     ({"system_prompt": " \n"}, ConfigError, "system_prompt is empty: say in a sentence or two who the agent is"),
     ({"first_message": None}, ConfigTypeError, "first_message is NoneType None; it must be a string."),
     ({"name": " "}, ConfigError, "name is empty: give the agent a name"),
+    ({"name": " x\n"}, ConfigError, r"name is ' x\n'; write it in one line, without white space around it."),
+    ({"name": " x"}, ConfigError, "name is ' x'; write it in one line, without white space around it."),
+    ({"name": "a\nb"}, ConfigError, r"name is 'a\nb'; write it in one line, without white space around it."),
     ({"name": 3}, ConfigTypeError, "name is int 3; it must be a string."),
     ({"language": None}, ConfigTypeError, "language is NoneType None; it must be a string."),
     ({"language": ""}, ConfigError, "language is ''; it must be a tag of BCP 47, such as 'en' or 'en-US'."),
@@ -69,6 +82,33 @@ BAD = [
     ({"barge_in_threshold_ms": -1}, ConfigError, "barge_in_threshold_ms is -1; it must lie from 0 to 5000."),
     ({"max_duration_seconds": 0}, ConfigError, "max_duration_seconds is 0; it must lie from 1 to 14400."),
     ({"aggressive_first_flush": 1}, ConfigTypeError, "aggressive_first_flush is int 1; it must be True or False."),
+    ({"prewarm_first_message": "yes"}, ConfigTypeError, "prewarm_first_message is str 'yes'; it must be True, False or None."),
+    ({"prewarm_first_message": 0}, ConfigTypeError, "prewarm_first_message is int 0; it must be True, False or None."),
+    ({"prewarm": 1}, ConfigTypeError, "prewarm is int 1; it must be True or False."),
+    (
+        {"variables": {"who": NoText()}},
+        ConfigError,
+        "variables['who'] is NoText, which has no text (RuntimeError: no words, api_key=•••): give it as a string.",
+    ),
+    ({"tools": ["x"]}, ConfigTypeError, "tools holds str 'x'; it takes Tool objects only."),
+    ({"tools": [len]}, ConfigTypeError, "tools holds builtin_function_or_method <built-in function len>; it takes Tool objects "
+     "only: use @tool or tool(handler=len)."),
+    ({"tools": [Tool]}, ConfigTypeError, "tools holds the class Tool, not an instance: write Tool(...)."),
+    ({"tools": [dict]}, ConfigTypeError, "tools holds type <class 'dict'>; it takes Tool objects only."),
+    ({"guardrails": [len]}, ConfigTypeError, "guardrails holds builtin_function_or_method <built-in function len>; it takes "
+     'Guardrail objects only: use Guardrail("a name", check=len).'),
+    ({"barge_in_strategies": [MinWordsStrategy]}, ConfigTypeError, "barge_in_strategies holds the class MinWordsStrategy, not an "
+     "instance: write MinWordsStrategy(...)."),
+    ({"barge_in_strategies": [len]}, ConfigTypeError, "barge_in_strategies holds builtin_function_or_method <built-in function "
+     "len>; it takes objects with evaluate() and reset() only: use MinWordsStrategy(min_words=3), or a class with both."),
+    ({"text_transforms": ["upper"]}, ConfigTypeError, "text_transforms holds str 'upper'; it takes functions of a string only."),
+    ({"tools": [SECRET]}, ConfigTypeError, "tools holds str '•••'; it takes Tool objects only."),
+    ({"tools": SECRET}, ConfigTypeError, "tools is str '•••'; it must be a list of Tool objects."),
+    ({"tools": [{"apiKey": "geheim"}]}, ConfigTypeError, "tools holds dict {'apiKey': '•••'}; it takes Tool objects only."),
+    ({"variables": SECRET}, ConfigTypeError, "variables is str '•••'; it must be a dict of names to values."),
+    ({"language": SECRET}, ConfigError, "language is '•••'; it must be a tag of BCP 47, such as 'en' or 'en-US'."),
+    ({"provider": SECRET}, ConfigError, "provider is '•••'; it must be one of openai_realtime, elevenlabs_convai, pipeline."),
+    ({"hangover_ms": SECRET}, ConfigTypeError, "hangover_ms is str '•••'; it must be a number from 150 to 5000."),
     (
         {"system_prompt": "You work for {company}.", "variables": {"city": "Rome"}},
         ConfigError,
@@ -160,6 +200,29 @@ def test_an_agent_can_be_copied_changed_and_pickled_with_its_variables() -> None
             assert type(other.variables) is type(agent.variables)
     assert isinstance(whole.variables, Mapping)
     assert dataclasses.replace(whole, variables={"company": "B"}).prompt == "For B."
+
+
+def test_variables_cannot_be_changed_by_any_of_the_ways_of_a_dictionary() -> None:
+    variables: Any = make(variables={"a": 1}).variables
+    changes: list[Callable[[], Any]] = [
+        lambda: variables.update(a=2), lambda: variables.pop("a"), lambda: variables.setdefault("b", 2), variables.clear,
+        variables.popitem, lambda: variables.__delitem__("a"), lambda: variables.__ior__({"a": 2}),
+    ]  # fmt: skip
+    for change in changes:
+        with pytest.raises(TypeError, match="the variables of an agent cannot be changed"):
+            change()
+    assert variables == {"a": 1}
+
+
+def test_an_agent_with_variables_has_a_hash_and_can_be_taken_apart() -> None:
+    given: dict[str, Any] = {"system_prompt": "For {names}.", "variables": {"names": ["Ann"]}}
+    parts = {"stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "tts": ScriptedTTS()}
+    one, same = make(**given, **parts), make(**given, **parts)
+    assert one == same
+    assert hash(one) == hash(same)
+    apart = dataclasses.asdict(one)
+    assert apart["variables"] == {"names": ["Ann"]}
+    assert apart["system_prompt"] == "For {names}."
 
 
 def test_the_settings_that_can_be_given_by_name_are_the_fields() -> None:
@@ -277,6 +340,7 @@ KEYS: list[Callable[[str], dict[str, Any]]] = [
     lambda key: {"guardrails": [Guardrail("prices", check=partial(spoken, key))]},
     lambda key: {"tools": [Tool("look", handler=partial(spoken, key=key))]},
     lambda key: {"tools": [Tool("look", webhook_url=f"https://desk.example/hook?code={key}")]},
+    lambda key: {"tools": [Tool("look", webhook_url=f"https://desk.example/services/aB3dE5fG7hI9jK1lM3n{key}")]},
     lambda key: {"mcp_servers": [f"https://desk.example/mcp?code={key}"]},
     lambda key: {"mcp_servers": [{"url": f"https://desk.example/mcp?code={key}", "name": "desk"}]},
     lambda key: {"variables": {"link": f"https://me:{key}@desk.example/"}},
@@ -327,3 +391,124 @@ def test_the_value_of_a_variable_whose_name_is_that_of_a_secret_is_not_shown() -
     for shown in (repr(agent), agent._repr_html_(), str(agent.content())):
         assert "geheim" not in shown
     assert make(system_prompt="Say {password}.", variables={"password": "geheim-2"}).prompt == "Say geheim-2."
+
+
+SPELLINGS = ["apiKey", "api-key", "API-KEY", "accessToken", "userPassword", "X-Auth", "apikey", "bearer"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_secret_is_known_by_its_name_however_that_is_spelled(name: str) -> None:
+    settings: list[Callable[[str], dict[str, Any]]] = [
+        lambda value: {"variables": {name: value}},
+        lambda value: {"tts": Plain(**{name: value})},
+        lambda value: {"tts": Far(others=[{name: value}])},
+    ]
+    for given in settings:
+        one, other = make(**given("geheim-1")), make(**given("geheim-2"))
+        for shown in (repr(one), one._repr_html_(), json.dumps(one.content())):
+            assert "geheim" not in shown
+        assert one.content_id() == other.content_id()
+
+
+def test_a_variable_that_only_sounds_like_a_secret_is_shown() -> None:
+    variables = {"author": "Ann", "maxTokens": "5", "keyboard": "qwerty", "authority": "city", "monkey": "Bo"}
+    assert make(variables=variables).content()["variables"] == variables
+
+
+@dataclass
+class Service:
+    """A speech-to-speech service."""
+
+    voice: str = ""
+    model: str = ""
+    kind: str = "openai_realtime"
+
+
+PARTS = {"stt": None, "llm": None, "tts": None}
+
+
+def served(engine: Any, **settings: Any) -> Agent:
+    return Agent(system_prompt="You are a test.", engine=engine, **settings)
+
+
+def settled(agent: Agent) -> tuple[Any, ...]:
+    return agent.provider, agent.voice, agent.model, agent.prewarm_first_message
+
+
+def test_an_edit_of_the_engine_brings_its_voice_and_its_model() -> None:
+    agent = served(Service("marin", "m1"))
+    assert settled(agent) == ("openai_realtime", "marin", "m1", False)
+    assert settled(agent.edited(engine=Service("cedar", "m2"))) == ("openai_realtime", "cedar", "m2", False)
+    convai = agent.edited(engine=Service("rachel", "m3", kind="elevenlabs_convai"))
+    assert settled(convai) == ("elevenlabs_convai", "rachel", "m3", False)
+    assert settled(agent.edited(engine=Service("cedar", "m2"), voice="alloy")) == ("openai_realtime", "alloy", "m2", False)
+    assert agent.edited(first_message="Hello.").voice == "marin"
+
+
+def test_a_voice_given_beside_an_engine_stays_for_another_engine_of_its_kind_only() -> None:
+    agent = served(Service("marin", "m1"), voice="ash", model="own")
+    assert settled(agent.edited(engine=Service("cedar", "m2")))[1:3] == ("ash", "own")
+    assert settled(agent.edited(engine=Service("rachel", "m3", kind="elevenlabs_convai")))[1:3] == ("rachel", "m3")
+
+
+def test_a_pipeline_becomes_an_engine_and_back_with_nothing_that_nobody_gave() -> None:
+    pipeline = make()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        engine = pipeline.edited(engine=Service("marin", "m1"), **PARTS)
+        named = pipeline.edited(engine=Service("marin", "m1"), provider=None, **PARTS)
+        again = engine.edited(engine=None, stt=pipeline.stt, llm=pipeline.llm, tts=pipeline.tts)
+    assert settled(engine) == settled(named) == ("openai_realtime", "marin", "m1", False)
+    assert settled(again) == settled(pipeline) == ("pipeline", "alloy", "gpt-4o-mini-realtime-preview", True)
+    assert again.content_id() == pipeline.content_id()
+
+
+def test_going_back_over_a_change_of_mode_restores_what_was_and_the_next_engine_still_brings_its_voice() -> None:
+    line = RevisionLine("agent")
+    line.stage(served(Service("marin", "m1")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        line.propose({"engine": None, "stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "tts": ScriptedTTS()})
+        back = line.roll_back(1).revision
+        line.roll_back(2)
+        line.roll_back(1)
+        cedar = line.propose({"engine": Service("cedar", "m2")}).revision
+    assert back.content_id == line.revision(1).content_id
+    assert settled(cedar.agent) == ("openai_realtime", "cedar", "m2", False)
+
+
+def told_of(make_it: Callable[[], Any]) -> tuple[list[str], Any]:
+    """What is warned of, all of it at this file, and what is made."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = make_it()
+    assert {each.filename for each in caught} <= {__file__}
+    assert all(each.category is PatterWarning for each in caught)
+    return [str(each.message) for each in caught], made
+
+
+def test_a_field_without_effect_is_told_once_and_at_the_line_that_gave_it() -> None:
+    nova = "voice does not apply to the mode 'pipeline' and will not be used."
+    told, agent = told_of(lambda: make(voice="nova"))
+    assert told == [nova]
+    assert told_of(lambda: agent.edited(first_message="Hello."))[0] == []
+    assert told_of(lambda: agent.edited(voice="nova"))[0] == []
+    assert told_of(lambda: agent.edited(voice="ash"))[0] == [nova]
+    assert told_of(lambda: dataclasses.replace(agent, voice="ash"))[0] == [nova]
+    line = RevisionLine("agent")
+    line.stage(agent)
+    assert told_of(lambda: line.propose({"model": "m"}))[0] == [nova.replace("voice", "model")]
+    assert told_of(lambda: line.propose({"system_prompt": "Another."}))[0] == []
+    assert told_of(lambda: line.roll_back(2))[0] == []
+
+
+def test_an_edit_of_an_engine_that_gives_it_what_is_a_pipelines_is_told() -> None:
+    prewarmed = "prewarm_first_message does not apply to the mode 'openai_realtime' and will not be used."
+    told, agent = told_of(lambda: served(Service(), prewarm_first_message=True))
+    assert told == [prewarmed]
+    assert told_of(lambda: agent.edited(first_message="Hello."))[0] == []
+    assert told_of(lambda: agent.edited(prewarm_first_message=True))[0] == [prewarmed]
+    pipeline = make(disable_phone_preamble=True)
+    told, engine = told_of(lambda: pipeline.edited(engine=Service(), **PARTS))
+    assert told == ["disable_phone_preamble does not apply to the mode 'openai_realtime' and will not be used."]
+    assert told_of(lambda: engine.edited(engine=Service("cedar")))[0] == []

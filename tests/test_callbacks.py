@@ -49,6 +49,8 @@ def test_only_on_message_may_be_somewhere_else() -> None:
         Callbacks(on_message=5)  # type: ignore[arg-type]
     with pytest.raises(ConfigTypeError, match=r"on_transcript is str 'https://desk\.example/\?•••#[0-9a-f]{8}'; it must be a"):
         Callbacks(on_transcript="https://desk.example/?code=hunter2")  # type: ignore[arg-type]
+    with pytest.raises(ConfigTypeError, match=r"on_transcript is dict \{'apiKey': '•••'\}; it must be a function"):
+        Callbacks(on_transcript={"apiKey": "hunter2"})  # type: ignore[arg-type]
 
 
 def test_a_name_that_is_none_has_no_callback() -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
+from dataclasses import dataclass, fields
 from typing import Any, get_args
 
 from patter_nb.agent import checks
 from patter_nb.agent.describe import described
 from patter_nb.agent.display import agent_html
 from patter_nb.agent.modes import DEFAULT_MODEL, DEFAULT_VOICE, ENGINE_ONLY, PIPELINE_ONLY, Engine, ProviderMode
+from patter_nb.agent.variables import read_variables
 from patter_nb.audio.background import check_background
 from patter_nb.audio.plug import check_filter, check_vad
 from patter_nb.barge_in import BargeInStrategy
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
+from patter_nb.errors import ConfigError, ConfigTypeError, brief, warn
 from patter_nb.guardrails import Guardrail
 from patter_nb.hooks import PipelineHooks
 from patter_nb.providers.base import LLM, STT, TTS
@@ -30,6 +29,8 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """Only `{identifier}` is a placeholder, so JSON braces in a prompt pass."""
 
 USUAL = TurnPolicy()
+
+USE_STRATEGY = "use MinWordsStrategy(min_words=3), or a class with both"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +107,19 @@ class Agent:
     """Length after which the agent says goodbye and hangs up."""
 
     def __post_init__(self) -> None:
+        self._tell_unused(self._settle())
+
+    def _settle(self) -> list[str]:
+        """Check every field and give it the form it keeps; the names of those that the mode has no use for."""
         self._check_texts()
-        self._settle_mode()
+        unused = self._settle_mode()
         self._check_rules()
         self._check_numbers()
         if self.variables is not None:
-            self._set("variables", MappingProxyType(dict(self.variables)))
+            self._set("variables", read_variables(self.variables))
             for name in ("system_prompt", "first_message"):
                 self._fill(name)
+        return unused
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -125,24 +131,23 @@ class Agent:
             raise ConfigError("system_prompt is empty: say in a sentence or two who the agent is and what it knows.")
         if not self.name.strip():
             raise ConfigError("name is empty: give the agent a name, or leave it out.")
+        if self.name != self.name.strip() or not self.name.isprintable():
+            raise ConfigError(f"name is {brief(self.name)}; write it in one line, without white space around it.")
         for name in ("llm_error_message", "voice", "model"):
             if getattr(self, name) is not None:
                 checks.expect(name, getattr(self, name), str, "a string or None")
-        if self.variables is not None:
-            checks.expect("variables", self.variables, Mapping, "a dict of names to values")
-            for key in self.variables:
-                checks.expect("a name in variables", key, str, "a string")
+        if self.prewarm_first_message is not None:  # before the mode makes one of the two of it
+            checks.expect("prewarm_first_message", self.prewarm_first_message, bool, "True, False or None")
 
-    def _settle_mode(self) -> None:
-        """One of the three modes, with what it needs and nothing of another."""
+    def _settle_mode(self) -> list[str]:
+        """One of the three modes, with what it needs; returns what is of another."""
         if self.provider is not None and self.provider not in get_args(ProviderMode):
-            raise ConfigError(f"provider is {self.provider!r}; it must be one of {', '.join(get_args(ProviderMode))}.")
+            raise ConfigError(f"provider is {brief(self.provider)}; it must be one of {', '.join(get_args(ProviderMode))}.")
         if self.engine is None and self.provider in (None, "pipeline"):
-            self._settle_pipeline()
-        else:
-            self._settle_engine()
+            return self._settle_pipeline()
+        return self._settle_engine()
 
-    def _settle_pipeline(self) -> None:
+    def _settle_pipeline(self) -> list[str]:
         for name, kind in (("stt", STT), ("llm", LLM), ("tts", TTS)):
             value = getattr(self, name)
             if value is not None:
@@ -156,22 +161,24 @@ class Agent:
             checks.check_formats(name, getattr(self, name).formats)
         checks.check_language(self.language, [("stt", self.stt), ("llm", self.llm), ("tts", self.tts)])
         usual = {"voice": DEFAULT_VOICE, "model": DEFAULT_MODEL}
-        self._warn_unused("pipeline", [name for name in ENGINE_ONLY if getattr(self, name) not in (None, usual[name])])
+        unused = [name for name in ENGINE_ONLY if getattr(self, name) not in (None, usual[name])]
         self._set("provider", "pipeline")
         for name, value in usual.items():
             self._set(name, getattr(self, name) or value)
         self._set("prewarm_first_message", self.prewarm_first_message is not False)
+        return unused
 
-    def _settle_engine(self) -> None:
+    def _settle_engine(self) -> list[str]:
         if given := [name for name in ("stt", "llm", "tts") if getattr(self, name) is not None]:
             what = "engine= is given" if self.engine is not None else f"provider is {self.provider!r}"
             raise ConfigError(f"{what}, and so is {given[0]}=: an engine hears, thinks and speaks by itself; leave one out.")
         if self.engine is None:
             raise ConfigError(f"engine is missing: provider={self.provider!r} needs one; or give stt=, llm= and tts=.")
         if not isinstance(self.engine, Engine) or isinstance(self.engine, type):
-            raise ConfigTypeError(f"engine is {self.engine!r}; it must be a speech-to-speech service, such as OpenAIRealtime().")
+            wanted = "a speech-to-speech service, such as OpenAIRealtime()"
+            raise ConfigTypeError(f"engine is {brief(self.engine)}; it must be {wanted}.")
         if self.engine.kind not in get_args(ProviderMode) or self.engine.kind == "pipeline":
-            raise ConfigError(f"engine.kind is {self.engine.kind!r}; it must be openai_realtime or elevenlabs_convai.")
+            raise ConfigError(f"engine.kind is {brief(self.engine.kind)}; it must be openai_realtime or elevenlabs_convai.")
         if self.provider not in (None, self.engine.kind):
             raise ConfigError(f"provider is {self.provider!r}, but engine is of {self.engine.kind!r}: leave provider= out.")
         checks.check_language(self.language, [("engine", self.engine)])
@@ -180,22 +187,22 @@ class Agent:
         self._set("model", self.model or self.engine.model or DEFAULT_MODEL)
         defaults = {f.name: f.default for f in fields(self)}
         unused = [name for name in PIPELINE_ONLY if getattr(self, name) not in (None, False, (), [], defaults[name])]
-        self._warn_unused(self.engine.kind, unused)
         self._set("prewarm_first_message", False)
+        return unused
 
-    def _warn_unused(self, mode: str, names: Sequence[str]) -> None:
+    def _tell_unused(self, names: Sequence[str]) -> None:
         if names:
             told = "does not apply" if len(names) == 1 else "do not apply"
-            warnings.warn(f"{', '.join(names)} {told} to the mode {mode!r} and will not be used.", PatterWarning, stacklevel=6)
+            warn(f"{', '.join(names)} {told} to the mode {self.provider!r} and will not be used.")
 
     def _check_rules(self) -> None:
-        for name, kind, what in (
-            ("tools", Tool, "Tool objects"),
-            ("guardrails", Guardrail, "Guardrail objects"),
-            ("text_transforms", None, "functions of a string"),
-            ("barge_in_strategies", BargeInStrategy, "objects with evaluate() and reset()"),
+        for name, kind, what, of_functions in (
+            ("tools", Tool, "Tool objects", "use @tool or tool(handler={name})"),
+            ("guardrails", Guardrail, "Guardrail objects", 'use Guardrail("a name", check={name})'),
+            ("text_transforms", None, "functions of a string", ""),
+            ("barge_in_strategies", BargeInStrategy, "objects with evaluate() and reset()", USE_STRATEGY),
         ):
-            self._set(name, checks.several(name, getattr(self, name), kind, what))
+            self._set(name, checks.several(name, getattr(self, name), kind, what, of_functions))
         checks.unique("tools", [tool.name for tool in self.tools or ()])
         checks.unique("guardrails", [rail.name for rail in self.guardrails or ()])
         if self.hooks is not None:
@@ -250,7 +257,25 @@ class Agent:
         known = {each.name for each in fields(self)}
         if unknown := [name for name in changes if name not in known]:
             raise ConfigTypeError(f"an agent has no {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
-        return replace(self, **changes)
+        agent = object.__new__(type(self))
+        agent.__dict__.update({**self.__dict__, **self._engine_leaves(changes), **changes})
+        unused = agent._settle()
+        if agent.provider == self.provider:  # what was of no use before has been told where it was given
+            unused = [name for name in unused if name in changes and changes[name] != getattr(self, name)]
+        agent._tell_unused(unused)
+        return agent
+
+    def _engine_leaves(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """With another engine, or none, what the old one settled goes, to be settled anew. A voice and a model that were given
+        beside it are names of its service, and stay for another engine of the same kind."""
+        if "engine" not in changes or changes["engine"] == self.engine:
+            return {}
+        left: dict[str, Any] = {"provider": None, "prewarm_first_message": None}
+        same_kind = self.engine is not None and getattr(changes["engine"], "kind", None) == self.engine.kind
+        for name, usual in (("voice", DEFAULT_VOICE), ("model", DEFAULT_MODEL)):
+            if not same_kind or getattr(self, name) == (getattr(self.engine, name) or usual):
+                left[name] = None
+        return left
 
     def content(self) -> dict[str, Any]:
         """What makes this revision what it is, as plain values without secrets."""
@@ -262,13 +287,8 @@ class Agent:
         text = json.dumps(self.content(), sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def __getstate__(self) -> dict[str, Any]:
-        variables = None if self.variables is None else dict(self.variables)  # a view of a mapping cannot be pickled
-        return {**self.__dict__, "variables": variables}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        variables = state["variables"]
-        self.__dict__.update(state, variables=None if variables is None else MappingProxyType(variables))
+    def __hash__(self) -> int:
+        return hash((self.name, self.system_prompt, self.first_message))  # values of variables need not have a hash
 
     def _fill(self, name: str) -> str:
         text: str = getattr(self, name)

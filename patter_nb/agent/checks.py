@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from patter_nb.audio.formats import AudioFormat
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.errors import ConfigError, ConfigTypeError, brief
 from patter_nb.providers.base import LLM, STT, TTS
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -36,7 +36,7 @@ def check_formats(name: str, formats: object) -> None:
 def check_language(language: str, providers: Sequence[tuple[str, object]]) -> None:
     """A tag, and one that every provider knows which says what it knows."""
     if not LANGUAGE.fullmatch(language):
-        raise ConfigError(f"language is {short(repr(language), 60)}; it must be a tag of BCP 47, such as 'en' or 'en-US'.")
+        raise ConfigError(f"language is {brief(language)}; it must be a tag of BCP 47, such as 'en' or 'en-US'.")
     for name, provider in providers:
         known = getattr(provider, "languages", None)
         if known is None:
@@ -50,16 +50,22 @@ def check_language(language: str, providers: Sequence[tuple[str, object]]) -> No
             )
 
 
-def several(name: str, value: object, kind: type | None, what: str) -> tuple[Any, ...]:
-    """`value` as a tuple of `kind` (None: of functions). None and nothing are the empty one."""
+def several(name: str, value: object, kind: type | None, what: str, of_functions: str = "") -> tuple[Any, ...]:
+    """`value` as a tuple of `kind` (None: of functions). None and nothing are the empty one.
+
+    `of_functions`: what to do with a function where it takes something else, "{name}" standing for the function's.
+    """
     if value is None:
         return ()
     if not isinstance(value, list | tuple):
-        raise ConfigTypeError(f"{name} is {type(value).__name__} {short(repr(value), 60)}; it must be a list of {what}.")
+        raise ConfigTypeError(f"{name} is {type(value).__name__} {brief(value)}; it must be a list of {what}.")
     for each in value:
+        if kind is not None and isinstance(each, type) and issubclass(each, kind):
+            raise ConfigTypeError(f"{name} holds the class {each.__name__}, not an instance: write {each.__name__}(...).")
         if not (callable(each) if kind is None else isinstance(each, kind)) or isinstance(each, type):
-            remedy = f": use @tool or tool(handler={each.__name__})" if kind is not None and hasattr(each, "__name__") else ""
-            raise ConfigTypeError(f"{name} holds {type(each).__name__} {short(repr(each), 60)}; it takes {what} only{remedy}.")
+            function = "" if isinstance(each, type) else getattr(each, "__name__", "")
+            remedy = f": {of_functions.format(name=function)}" if of_functions and function else ""
+            raise ConfigTypeError(f"{name} holds {type(each).__name__} {brief(each)}; it takes {what} only{remedy}.")
     return tuple(value)
 
 
@@ -72,12 +78,12 @@ def unique(name: str, names: Sequence[str]) -> None:
 
 def expect(name: str, value: object, kind: type, wanted: str) -> None:
     if not isinstance(value, kind):
-        raise ConfigTypeError(f"{name} is {type(value).__name__} {short(repr(value), 60)}; it must be {wanted}.")
+        raise ConfigTypeError(f"{name} is {type(value).__name__} {brief(value)}; it must be {wanted}.")
 
 
 def in_range(name: str, value: object, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        given = f"{type(value).__name__} {short(repr(value), 60)}"
+        given = f"{type(value).__name__} {brief(value)}"
         raise ConfigTypeError(f"{name} is {given}; it must be a number from {low} to {high}.")
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value!r}; it must lie from {low} to {high}.")

@@ -12,13 +12,9 @@ from os import PathLike
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType
 from typing import Any
 
-from patter_nb.errors import HIDDEN
+from patter_nb.errors import HIDDEN, names_secret
 from patter_nb.providers.base import LLM, STT, TTS
 from patter_nb.web.address import shown_url
-
-SECRET = re.compile(r"(^|_)(keys?|secrets?|passw\w*|auth\w*|credentials?)(_|$)|(^|_)token$", re.IGNORECASE)
-"""Settings and variables whose name holds one of these words are never shown; their values are no part of a revision
-("max_tokens" is no secret)."""
 
 ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 """Where an object lies in memory says nothing about what it is."""
@@ -44,12 +40,11 @@ def described(value: object) -> Any:
     if isinstance(value, STT | LLM | TTS):
         return describe(value)
     if isinstance(value, Mapping):
-        return {str(key): HIDDEN if SECRET.search(str(key)) else described(item) for key, item in value.items()}
+        return {str(key): HIDDEN if names_secret(str(key)) else described(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [described(item) for item in value]
     if is_dataclass(value):
-        shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name) and not f.name.startswith("_")]
-        plain = {name: described(getattr(value, name)) for name in shown}
+        plain = {name: described(item) for name, item in _shown_fields(value).items()}
         return {"class": type(value).__name__, **{name: item for name, item in plain.items() if item not in (None, "", [], {})}}
     if callable(value):
         return code_name(value)
@@ -89,10 +84,17 @@ def _bare(code: CodeType) -> CodeType:
 
 def _settings(value: object) -> dict[str, Any]:
     if is_dataclass(value):
-        shown = [f.name for f in fields(value) if f.repr and not SECRET.search(f.name)]
-        return {name: _told(getattr(value, name)) for name in shown if not name.startswith("_")}
-    public = _attributes(value).items()
-    return {name: _told(found) for name, found in public if not SECRET.search(name) and _is_plain(found)}
+        return {name: _told(item) for name, item in _shown_fields(value).items()}
+    return {name: _told(found) for name, found in _attributes(value).items() if _may_be_shown(name) and _is_plain(found)}
+
+
+def _shown_fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that may be shown: those of its `repr`, without secrets."""
+    return {each.name: getattr(value, each.name) for each in fields(value) if each.repr and _may_be_shown(each.name)}
+
+
+def _may_be_shown(name: str) -> bool:
+    return not name.startswith("_") and not names_secret(name)
 
 
 def _told(setting: object) -> str:
@@ -106,14 +108,14 @@ def _told(setting: object) -> str:
 
 
 def _attributes(value: object) -> dict[str, Any]:
-    """The public attributes of an object and its classes, as far as they are there without any code being run."""
+    """The attributes of an object and its classes, as far as they are there without any code being run."""
     found: dict[str, Any] = {}
     for kind in reversed(type(value).__mro__):
         found |= vars(kind)
     slots = [name for name, item in found.items() if isinstance(item, MemberDescriptorType)]
     found |= {name: getattr(value, name, None) for name in slots}
     found |= getattr(value, "__dict__", {})
-    return {name: item for name, item in sorted(found.items()) if not name.startswith("_")}
+    return dict(sorted(found.items()))
 
 
 def _is_plain(value: object) -> bool:

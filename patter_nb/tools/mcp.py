@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from patter_nb.clock import at_real_pace
-from patter_nb.errors import ConfigError, ConfigTypeError, need, scrub
+from patter_nb.errors import ConfigError, ConfigTypeError, brief, need, scrub
 from patter_nb.tools.schema import plain_schema
 from patter_nb.tools.tool import LONGEST_SECONDS, SHORTEST_SECONDS, Tool, ToolError
 from patter_nb.web.address import AddressError, check_form, checked, shown_url
@@ -96,7 +96,7 @@ class McpServer:
         if isinstance(given, Mapping):
             if unknown := sorted(set(map(str, given)) - set(cls.__dataclass_fields__)):
                 known = ", ".join(cls.__dataclass_fields__)
-                raise ConfigError(f"an MCP server has the key {unknown[0]!r}; it takes {known}.")
+                raise ConfigError(f"an MCP server has the key {brief(unknown[0])}; it takes {known}.")
             return cls(**given)
         raise ConfigTypeError(f"mcp_servers holds {type(given).__name__}; it takes URLs, dictionaries and McpServer objects.")
 

@@ -6,13 +6,12 @@ import inspect
 import json
 import math
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, partial
 from typing import Any, Literal, TypedDict, Unpack, overload
 
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, PatterWarning
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, brief, warn
 from patter_nb.providers.base import ToolSpec
 from patter_nb.tools.docstrings import docstring, inmost, summary
 from patter_nb.tools.given import check_arguments, checked_parameters
@@ -44,9 +43,9 @@ class Reassurance:
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not any(map(str.isalnum, self.text)):
-            raise ConfigError(f"text of a reassurance is {self.text!r}; it must hold words to say.")
+            raise ConfigError(f"text of a reassurance is {brief(self.text)}; it must hold words to say.")
         if isinstance(self.after_ms, bool) or not isinstance(self.after_ms, int) or not 0 <= self.after_ms <= 60_000:
-            raise ConfigError(f"after_ms of a reassurance is {self.after_ms!r}; it must be a whole number from 0 to 60000.")
+            raise ConfigError(f"after_ms of a reassurance is {brief(self.after_ms)}; it must be a whole number from 0 to 60000.")
 
 
 @dataclass(slots=True)
@@ -94,17 +93,18 @@ class Tool:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
-            raise ConfigError(f"name of a tool is {self.name!r}; it must be 1 to 64 letters, digits, hyphens or underscores.")
+            form = "1 to 64 letters, digits, hyphens or underscores"
+            raise ConfigError(f"name of a tool is {brief(self.name)}; it must be {form}.")
         if (self.handler is None) == (not self.webhook_url):
             both = "both" if self.webhook_url else "neither"
             raise ConfigError(f"tool {self.name!r} has {both} of handler and webhook_url; give it exactly one.")
         if self.handler is not None and (not callable(self.handler) or isinstance(self.handler, type)):
-            raise ConfigTypeError(f"handler of tool {self.name!r} is {self.handler!r}; it must be a function.")
+            raise ConfigTypeError(f"handler of tool {self.name!r} is {brief(self.handler)}; it must be a function.")
         if self.handler is not None and _is(inspect.isgeneratorfunction, self.handler):
             raise ConfigError(f"handler of tool {self.name!r} is a generator; write it with async def, or return a value.")
         self._check_settings()
         if not isinstance(self.description, str):
-            raise ConfigTypeError(f"description of tool {self.name!r} is {self.description!r}; it must be a string.")
+            raise ConfigTypeError(f"description of tool {self.name!r} is {brief(self.description)}; it must be a string.")
         if not self.description and self.handler is not None:
             object.__setattr__(self, "description", summary(docstring(self.handler)))
         if self.parameters is not None:
@@ -118,16 +118,16 @@ class Tool:
     def _check_settings(self) -> None:
         for name in ("strict", "idempotent", "allow_private"):
             if not isinstance(getattr(self, name), bool):
-                raise ConfigTypeError(f"{name} of tool {self.name!r} is {getattr(self, name)!r}; it must be True or False.")
+                raise ConfigTypeError(f"{name} of tool {self.name!r} is {brief(getattr(self, name))}; it must be True or False.")
         seconds = self.timeout_s
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise ConfigTypeError(f"timeout_s of tool {self.name!r} is {seconds!r}; it must be a number of seconds.")
+            raise ConfigTypeError(f"timeout_s of tool {self.name!r} is {brief(seconds)}; it must be a number of seconds.")
         if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-            raise ConfigError(f"timeout_s of tool {self.name!r} is {seconds!r}; it must lie from 0.1 to 300.")
+            raise ConfigError(f"timeout_s of tool {self.name!r} is {brief(seconds)}; it must lie from 0.1 to 300.")
         if isinstance(self.reassurance, str):
             object.__setattr__(self, "reassurance", Reassurance(self.reassurance) if self.reassurance else None)
         elif self.reassurance is not None and not isinstance(self.reassurance, Reassurance):
-            given = repr(self.reassurance)
+            given = brief(self.reassurance)
             raise ConfigTypeError(f"reassurance of tool {self.name!r} is {given}; it must be a text or a Reassurance.")
         if self.webhook_url:
             try:
@@ -137,7 +137,7 @@ class Tool:
         for setting in ("idempotent",) if self.webhook_url else ("allow_private", "headers"):
             if getattr(self, setting):
                 of = "handlers" if self.webhook_url else "webhooks"
-                warnings.warn(f"{setting} of tool {self.name!r} is for {of} and has no effect.", PatterWarning, stacklevel=4)
+                warn(f"{setting} of tool {self.name!r} is for {of} and has no effect.")
 
     @property
     def filler(self) -> Reassurance | None:
@@ -256,7 +256,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **settings: Any) -> Tool | Cal
         raise ConfigTypeError(f"tool() does not know {', '.join(unknown)}; it takes {', '.join(sorted(known))}.")
     if fn is not None:
         if not callable(fn):
-            raise ConfigTypeError(f"tool() was given {fn!r}; use it over a function, or with name= and handler=.")
+            raise ConfigTypeError(f"tool() was given {brief(fn)}; use it over a function, or with name= and handler=.")
         return Tool(**{"name": _name_of(fn), **settings, "handler": fn})
     handler = settings.get("handler")
     if handler is not None or settings.get("webhook_url"):

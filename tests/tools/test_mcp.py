@@ -307,6 +307,7 @@ REFUSED = [
     ([{}], ConfigError, "an MCP server needs exactly one of url and command."),
     ([{"url": URL, "command": "npx"}], ConfigError, "exactly one of url and command"),
     ([{"uri": URL}], ConfigError, "an MCP server has the key 'uri'; it takes url, headers, command"),
+    ([{"s3cr3t-VALUE-987": URL}], ConfigError, "an MCP server has the key '•••'; it takes url, headers, command"),
     ([{"url": 5}], ConfigTypeError, "url of an MCP server is int; it must be a string."),
     ([{"url": URL, "args": ["x"]}], ConfigError, "args of an MCP server is for a command; take it away."),
     ([{"command": "npx", "headers": {"a": "b"}}], ConfigError, "headers of an MCP server is for a url; take it away."),
