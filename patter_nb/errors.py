@@ -51,7 +51,7 @@ _JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 _SECRET_WORD = re.compile(
     r"(?:access|auth|client|private|secret)?(?:keys?|secrets?)|\w*apikeys?|\w*passw\w*|passphrase|passcode|pwd|pin"
-    r"|o?auth|authori[sz]ation|authentication|bearer|credentials?|creds|jwt"
+    r"|o?auth|authori[sz]ation|authentication|bearer|credentials?|creds|jwt|headers|cookies?"
 )
 _DIGITS = "0123456789"
 

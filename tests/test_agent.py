@@ -131,6 +131,15 @@ def test_a_wrong_value_is_one_sentence_that_names_the_field(settings: dict[str, 
     assert isinstance(caught.value, TypeError if kind is ConfigTypeError else ValueError)
 
 
+def test_a_function_without_a_name_is_told_what_to_put_around_it() -> None:
+    with pytest.raises(ConfigTypeError, match=r'it takes Guardrail objects only: use Guardrail\("a name", check=\.\.\.\)\.$'):
+        make(guardrails=[lambda text: "no" in text])
+
+
+def test_headers_of_an_own_provider_are_not_shown() -> None:
+    assert "geheim" not in json.dumps(make(tts=Plain(headers=("X-Custom", "geheim"))).content())
+
+
 SPOKEN = [
     ("en", True), ("EN-us", True), ("en-GB-oxendict", True), ("pt", True), ("pt-BR", True),
     ("pt-PT", False), ("eng", False), ("de", False),

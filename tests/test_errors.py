@@ -138,12 +138,12 @@ SECRET_NAMES = [
     "accessToken", "access_token", "accesstoken", "token_2", "password", "userPassword", "dbpasswd", "DB_PASSWORD", "passphrase",
     "passcode", "pwd", "pin", "pinCode", "auth", "X-Auth", "basic_auth", "authHeader", "oauth2", "Authorization",
     "proxyAuthorization", "authentication", "bearer", "bearerValue", "credential", "credentials", "creds",
-    "jwt", "awsCredentials",
+    "jwt", "awsCredentials", "headers", "defaultHeaders", "cookie",
 ]  # fmt: skip
 OPEN_NAMES = [
     "author", "authors", "authority", "authored_by", "authentic", "tokens", "max_tokens", "maxTokens", "token_count", "tokenizer",
     "first_token_seconds", "keyboard", "keyword", "keywords", "keynote", "monkey", "turkey", "hockey", "secretary", "passenger",
-    "passport", "compass", "spin", "pinned", "opinion", "bearing", "forbearer", "credit", "credits", "city", "", "_", "größe",
+    "passport", "compass", "spin", "pinned", "opinion", "bearing", "forbearer", "credit", "credits", "city", "", "größe", "header",
 ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def several(name: str, value: object, kind: type | None, what: str, of_functions
             raise ConfigTypeError(f"{name} holds the class {each.__name__}, not an instance: write {each.__name__}(...).")
         if not (callable(each) if kind is None else isinstance(each, kind)) or isinstance(each, type):
             function = "" if isinstance(each, type) else getattr(each, "__name__", "")
-            remedy = f": {of_functions.format(name=function)}" if of_functions and function else ""
+            remedy = f": {of_functions.format(name=function.replace('<lambda>', '...'))}" if of_functions and function else ""
             raise ConfigTypeError(f"{name} holds {type(each).__name__} {brief(each)}; it takes {what} only{remedy}.")
     return tuple(value)
 

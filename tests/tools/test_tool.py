@@ -150,7 +150,7 @@ REFUSED = [
     (lambda: Tool("x", handler=lookup, webhook_url=WEB), ConfigError, "tool 'x' has both of handler and webhook_url"),
     (lambda: Tool("x", handler="lookup"), ConfigTypeError, "handler of tool 'x' is 'lookup'; it must be a function."),
     (lambda: Tool("x", handler="s3cr3t-VALUE-987"), ConfigTypeError, "handler of tool 'x' is '•••'; it must be a function."),
-    (lambda: Tool("x", handler=lookup, timeout_s={"apiKey": "a"}), ConfigTypeError, "timeout_s of tool 'x' is {'apiKey': '•••'};"),
+    (lambda: Tool("x", handler=lookup, timeout_s={"apiKey": "a"}), ConfigTypeError, "timeout_s of tool 'x' is {'apiKey': '•••'}"),
     (lambda: Tool("x", handler=Desk), ConfigTypeError, "it must be a function"),
     (lambda: Tool("x", 5, handler=lookup), ConfigTypeError, "description of tool 'x' is 5"),
     (
