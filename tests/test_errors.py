@@ -143,7 +143,7 @@ SECRET_NAMES = [
 OPEN_NAMES = [
     "author", "authors", "authority", "authored_by", "authentic", "tokens", "max_tokens", "maxTokens", "token_count", "tokenizer",
     "first_token_seconds", "keyboard", "keyword", "keywords", "keynote", "monkey", "turkey", "hockey", "secretary", "passenger",
-    "passport", "compass", "spin", "pinned", "opinion", "bearing", "forbearer", "credit", "credits", "city", "", "größe", "header",
+    "passport", "compass", "spin", "pinned", "opinion", "bearing", "credit", "credits", "city", "", "größe", "header",
 ]  # fmt: skip
 
 
