@@ -108,7 +108,7 @@ class SimulatedTest:
 
     async def hold(self, call: Call) -> None:
         """Ask what is different in this call, render the caller and hold it."""
-        terms = self._terms(call)
+        terms = terms_of(call, self._log, self._user_code, self._callbacks, self._notices)
         await start_call(terms)
         self._log.amend(self.facts(call.id))
         lines = await render(self._script, synthetic=self._synthetic)
@@ -152,18 +152,6 @@ class SimulatedTest:
         data = {"model": type(model).__name__, "reason": model.reason, "fallback": fallback}
         self._log.event(call_id, 0.0, "voice_activity", data)
 
-    def _terms(self, call: Call) -> CallTerms:
-        return CallTerms(
-            call_id=call.id,
-            live=self._live,
-            log=self._log,
-            caller=TEST_CALLER,
-            callee=TEST_CALLEE,
-            user_code=self._user_code,
-            callbacks=self._callbacks,
-            notices=self._notices,
-        )
-
     def _setup(self, call: Call, terms: CallTerms, ear: VoiceModel, connection: Connection) -> CallSetup:
         return CallSetup(
             **vars(terms),
@@ -180,6 +168,23 @@ class SimulatedTest:
         if self._agent.vad is not None:
             return voice_model(self._agent.vad)
         return EnergyModel() if self._synthetic else default_model()
+
+
+def terms_of(
+    call: Call, log: CallLog, user_code: UserCode, callbacks: Callbacks, notices: Notices, *, carrier: str = "simulated"
+) -> CallTerms:
+    """What is known of a test call before anything of it is made."""
+    return CallTerms(
+        call_id=call.id,
+        live=call.live,
+        log=log,
+        caller=TEST_CALLER,
+        callee=TEST_CALLEE,
+        carrier=carrier,
+        user_code=user_code,
+        callbacks=callbacks,
+        notices=notices,
+    )
 
 
 def _pipeline(agent: Agent) -> tuple[STT, TTS]:

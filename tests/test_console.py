@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from patter_nb import guardrail, tool
+from patter_nb import console, guardrail, tool
 from patter_nb.call import Call
-from patter_nb.console import told
+from patter_nb.console import failure, told
 from patter_nb.errors import ConfigError
+from patter_nb.hooks import PipelineHooks
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.records.facts import EventFacts
 from patter_nb.session.notices import CallEvent
 from patter_nb.turns.messages import ToolRequest
 
@@ -50,21 +54,39 @@ class Typist(io.StringIO):
         raise AssertionError(f"{wanted!r} was never shown: {self.shown}")
 
 
-def typed(*script: tuple[str, str], phone: Patter | None = None, tests: dict[str, Any] | None = None, **settings: Any) -> Any:
+class Person(Typist):
+    """Sits at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def typed(*script: tuple[str, str], **given: Any) -> Any:
     """A typed call that is over, and what was shown."""
-    typist = Typist(*script)
+    return read_from(Typist(*script), **given)
+
+
+def piped(text: str, **given: Any) -> Any:
+    """A call whose lines are there from the beginning, and what was shown."""
+    reader = io.StringIO(text)
+    return read_from(reader, **given)
+
+
+def read_from(reader: Any, phone: Patter | None = None, tests: dict[str, Any] | None = None, **settings: Any) -> Any:
     held = phone or Patter(store=False)
+    shown: list[str] = reader.shown if isinstance(reader, Typist) else []
 
     async def main() -> Call:
         given: dict[str, Any] = {
             "stt": ScriptedSTT([]), "tts": ScriptedTTS(), "first_message": "Hello!",
             "llm": ScriptedLLM(["First.", "Second."], first_token_seconds=0.0), **settings,
         }  # fmt: skip
-        call = held.console(held.agent("A test.", **given), read=typist, write=typist.write_line, **(tests or {}))
+        call = held.console(held.agent("A test.", **given), read=reader, write=write, **(tests or {}))
         async with asyncio.timeout(20):
             return await call
 
-    return asyncio.run(main()), typist.shown
+    write = reader.write_line if isinstance(reader, Typist) else shown.append
+    return asyncio.run(main()), shown
 
 
 def test_what_is_typed_is_answered_on_the_screen_and_the_rows_say_what_stood_in() -> None:
@@ -168,3 +190,177 @@ TOLD: list[tuple[str, dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("kind", "data", "lines"), TOLD)
 def test_what_happens_besides_talking_is_a_line(kind: str, data: dict[str, Any], lines: list[str]) -> None:
     assert told(CallEvent(kind, 0.0, data)) == lines
+
+
+# A whole conversation that is piped in.
+
+
+def spoken(shown: list[str]) -> list[str]:
+    return [text.removeprefix(" agent  ") for text in shown if text.startswith(" agent")]
+
+
+async def echo(messages: Any) -> AsyncIterator[str]:
+    """Answers with what was said, when other tasks have had their turn."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+    yield f"You said {messages[-1]['content']}."
+
+
+@pytest.mark.parametrize("ending", ["/quit\n", "/quit\nunsaid\n", ""])
+@pytest.mark.parametrize("greeting", ["Hello!", ""])
+def test_each_line_that_is_piped_in_waits_for_the_answer_to_the_one_before(greeting: str, ending: str) -> None:
+    call, shown = piped(f"good evening\nand you?\n12#\n/history\n{ending}", llm=echo, first_message=greeting)
+    answers = ["You said good evening.", "You said and you?.", "You said [DTMF: 12#]."]
+    assert spoken(shown) == [*filter(None, [greeting]), *answers]
+    assert call.turns["caller_text"].tolist()[bool(greeting) :] == ["good evening", "and you?", "[DTMF: 12#]"]
+    assert f"        assistant  {answers[-1]}" in shown  # the history comes when the line before it is answered
+    assert (call.end_reason, shown[-1]) == ("caller hung up", "        call over: caller hung up")
+
+
+def test_a_person_at_a_terminal_can_type_over_an_answer_that_does_not_come_and_see_what_is_not_answered_yet() -> None:
+    async def answer(messages: Any) -> AsyncIterator[str]:
+        if messages[-1]["content"] == "one":
+            person.write_line("asked")
+            await asyncio.Event().wait()
+        yield "Second."
+
+    person = Person(
+        ("Hello!", "one"), ("asked", "/history"), ("     user  one", "two"), ("first token", "/history"), ("", "/quit")
+    )  # fmt: skip
+    call, shown = read_from(person, llm=answer)
+    assert spoken(shown) == ["Hello!", "Second."]
+    assert call.turns["caller_text"].tolist()[1:] == ["one two"]
+    assert [text for text in shown if text.startswith("             user")] == [
+        "             user  one",
+        "             user  one two",
+    ]
+
+
+def test_the_history_has_words_once_also_when_a_hook_changed_them() -> None:
+    hooks = PipelineHooks(after_transcribe=lambda text, _: text.upper())
+    _, shown = piped("one\none\n/history\n", hooks=hooks)
+    assert [text.split()[-1] for text in shown if text.startswith("             user")] == ["ONE", "ONE"]
+
+
+def test_a_line_that_is_not_heard_or_not_answered_is_waited_for_no_longer_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "TAKEN_SECONDS", 0.5)
+    monkeypatch.setattr(console, "ANSWER_SECONDS", 0.5)
+
+    async def answer(messages: Any) -> AsyncIterator[str]:
+        if messages[-1]["content"] == "stuck":
+            await asyncio.Event().wait()
+        yield "Fine."
+
+    hooks = PipelineHooks(after_transcribe=lambda text, _: "" if text == "secret" else text)
+    call, shown = piped("secret\nstuck\n/history\nwell?\n", llm=answer, hooks=hooks)
+    said = [text.strip() for text in shown if "so the next line follows" in text]
+    assert said == ["not heard after 0.5 s, so the next line follows", "not answered after 0.5 s, so the next line follows"]
+    assert "             user  stuck" in shown
+    assert spoken(shown) == ["Hello!", "Fine."]
+    assert call.turns["caller_text"].tolist()[1:] == ["stuck well?"]
+
+
+# Readers that are none, or that break.
+
+
+@pytest.mark.parametrize(
+    ("reader", "words"),
+    [
+        (["hello"], "read is list, which gives no lines of text: give an open text stream"),
+        ("hello", "read is str, which gives no lines of text: give an open text stream"),
+        (io.BytesIO(b"hello"), "read is BytesIO, which gives no lines of text: give an open text stream"),
+    ],
+)
+def test_what_gives_no_lines_of_text_is_refused_at_once_and_no_call_begins(reader: Any, words: str) -> None:
+    phone = Patter(store=False)
+    with pytest.raises(ConfigError, match=words):
+        read_from(reader, phone=phone)
+    assert phone.live_calls == ()
+
+
+def test_a_closed_reader_and_a_closed_standard_input_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = io.StringIO("")
+    closed.close()
+    with pytest.raises(ConfigError, match="read is closed: give an open text stream"):
+        read_from(closed)
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ConfigError, match="read is missing, and there is no standard input: give an open text stream"):
+        read_from(None)
+
+
+class Breaks:
+    """Gives a line, then does something else."""
+
+    def __init__(self, then: Any) -> None:
+        self._then = then
+        self._read = False
+
+    def readline(self) -> Any:
+        if not self._read:
+            self._read = True
+            return "hello\n"
+        if isinstance(self._then, BaseException):
+            raise self._then
+        return self._then
+
+
+BREAKS = [
+    (UnicodeDecodeError("utf-8", b"h\xff", 1, 2, "invalid\nbyte"), "read raised UnicodeDecodeError: 'utf-8' codec"),
+    (OSError("gone"), "read raised OSError: gone; nothing more is read."),
+    (RuntimeError("api_key=abc"), "read raised RuntimeError: api_key=•••; nothing more is read."),
+    (KeyboardInterrupt(), "KeyboardInterrupt; nothing more is read."),
+    (b"bytes\n", "read gave bytes; it must give text; nothing more is read."),
+    (None, "read gave NoneType; it must give text; nothing more is read."),
+]
+
+
+@pytest.mark.parametrize(("then", "words"), BREAKS)
+def test_a_reader_that_breaks_is_told_in_one_line_and_ends_the_call_as_the_end_of_input_does(
+    then: Any, words: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call, shown = read_from(Breaks(then))
+    (line,) = (text for text in shown if "nothing more is read" in text)
+    assert line.startswith("        read ")
+    assert words in line
+    assert "\n" not in line
+    assert (call.state, call.end_reason) == ("ended", "caller hung up")
+    assert spoken(shown) == ["Hello!", "First."]  # what was typed before is answered
+    assert (caplog.records, capsys.readouterr().err) == ([], "")
+
+
+# Failures.
+
+
+def test_why_something_failed_is_a_line_before_what_is_said_instead_with_keys_and_numbers_masked() -> None:
+    def model(_: Any) -> str:
+        raise RuntimeError("no answer\nfor +15557654321 with api_key=abcdef")
+
+    def hook(text: str, _: Any) -> str:
+        raise ValueError(text)
+
+    def callback(_: Any) -> None:
+        raise KeyError("gone")
+
+    hooks = PipelineHooks(after_transcribe=hook)
+    _, shown = piped("one\n", llm=ScriptedLLM(model), hooks=hooks, tests={"on_transcript": callback})
+    failed = [text.strip() for text in shown if " failed (" in text]
+    assert any(re.fullmatch(r"stage failed \(after_transcribe\): .* raised ValueError: one", text) for text in failed)
+    assert "callback failed (on_transcript): on_transcript raised KeyError: 'gone'" in failed
+    (reply,) = (text for text in failed if text.startswith("reply failed (llm): "))
+    assert reply.endswith("raised RuntimeError: no answer for +1•••••4321 with api_key=•••")
+    fallback = next(text for text in shown if text.startswith(" agent  I'm sorry"))
+    assert shown.index(f"        {reply}") < shown.index(fallback)
+    assert "abcdef" not in "".join(shown)
+
+
+FAILED: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("transcription_failed", {"error": "It broke."}, ["transcription failed: It broke."]),
+    ("mcp_failed", {"error": "It\nbroke."}, ["mcp failed: It broke."]),
+    ("callback_failed", {"callback": "on_metrics", "error": "x"}, ["callback failed (on_metrics): x"]),
+    ("answered", {}, []),
+]
+
+
+@pytest.mark.parametrize(("kind", "data", "lines"), FAILED)
+def test_an_event_that_says_why_something_failed_is_a_line(kind: str, data: dict[str, Any], lines: list[str]) -> None:
+    assert failure(EventFacts(0.0, kind, data)) == lines
