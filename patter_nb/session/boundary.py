@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,14 +10,28 @@ from patter_nb.errors import PatterError, scrub
 
 
 @contextmanager
-def guard(failed: Callable[[str], None], *, who: str) -> Iterator[None]:
-    """Hand what is raised in the block to `failed` as one sentence. Cancellation and Ctrl-C pass through."""
+def guard(failed: Callable[[str], None], *, who: str | None) -> Iterator[None]:
+    """Hand what is raised in the block to `failed` as one sentence; `who` None: drop it. What `passes` goes on."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # noqa: BLE001
-        # A provider may be a class out of a notebook cell and raise anything; nothing it raises may end the call. SystemExit
-        # would even end the loop, and with it every other call: asyncio raises it on out of the task.
-        failed(sentence(error, who))
+    except BaseException as error:
+        # A provider may be a class out of a notebook cell and raise anything: an exit(), or what pytest and extensions in Rust
+        # derive from BaseException. Nothing it raises may end the call; a SystemExit would even end the loop and all its calls.
+        if passes(error):
+            raise
+        if who is not None:
+            failed(sentence(error, who))
+
+
+def passes(error: BaseException) -> bool:
+    """Whether it is no failure: Ctrl-C, or the sign that the task in which it is raised was cancelled, or is no more."""
+    if not isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return isinstance(error, KeyboardInterrupt)
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        task = None
+    return task is None or (isinstance(error, asyncio.CancelledError) and task.cancelling() > 0)
 
 
 async def guarded(work: Awaitable[None], failed: Callable[[str], None], *, who: str) -> None:
@@ -39,13 +54,15 @@ def sentence(error: BaseException, who: str) -> str:
     """Our own errors are sentences already; of a group the first one tells. Keys that stand in it are not repeated."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, asyncio.CancelledError):
+        return f"{who} was cancelled."
     told = _text(error)
     return scrub(told if isinstance(error, PatterError) else f"{who} raised {type(error).__name__}: {told}".removesuffix(": "))
 
 
 def _text(error: BaseException) -> str:
     """What the error says; nothing where its class is a user's and fails at that too."""
-    try:
-        return str(error)
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError, OSError):
-        return ""
+    told = [""]
+    with guard(told.append, who=None):
+        told.append(str(error))
+    return told[-1]

@@ -73,8 +73,9 @@ class Speech:
         self._tasks.append(self._spawn(self._work(segment, text), f"segment {self._reply}.{segment}"))
 
     async def finished(self) -> None:
-        """Return when all segments ordered so far are synthesised."""
-        await asyncio.gather(*self._tasks)
+        """Return when all segments ordered so far are synthesised, or were given up."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def cancel(self) -> None:
         """Stop synthesising. What is queued for the ear is the playout's; nothing is added to it, whoever goes on working."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from patter_nb.clock import at_real_pace
 from patter_nb.errors import PatterError
-from patter_nb.session.boundary import guard
+from patter_nb.session.boundary import guard, sentence
 
 
 async def in_thread(function: Callable[..., Any], *arguments: object, who: str) -> Any:
@@ -32,10 +32,9 @@ async def in_thread(function: Callable[..., Any], *arguments: object, who: str) 
             with guard(failed.append, who=who):
                 returned.append(context.run(function, *arguments))
         except (KeyboardInterrupt, GeneratorExit, asyncio.CancelledError) as error:  # nobody but the function raises them here
-            failed.append(f"{who} ended its thread with {type(error).__name__}.")
-        finally:  # whatever it was that ended the thread, somebody waits
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, done, returned, failed or [f"{who} ended its thread."])
+            failed.append(sentence(error, who))
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, done, returned, failed)
 
     threading.Thread(target=work, name=f"user code {who}", daemon=True).start()
     with at_real_pace():  # virtual time knows nothing of other threads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from patter_nb.agent import Agent
@@ -13,7 +13,7 @@ from patter_nb.callbacks import CallControl, check_number
 from patter_nb.errors import ConfigError
 from patter_nb.providers.base import ToolSpec, closing
 from patter_nb.session.user_code import Outcome, UserCode
-from patter_nb.tools import Bound, Tool, ToolArgumentsError
+from patter_nb.tools import Bound, Tool, ToolArgumentsError, ToolError
 from patter_nb.tools.given import check_arguments
 from patter_nb.tools.tool import read_arguments
 from patter_nb.turns.commands import RunTool
@@ -94,15 +94,15 @@ class Toolbox:
             bound = tool.bind(command.arguments, self._context, self._control)
         except ToolArgumentsError as error:
             return _error(command, str(error))
-        outcome, attempts = await self._attempts(command, tool, bound)
+        outcome = await self._attempts(command, tool, bound)
         if outcome.error is None and not isinstance(outcome.value, str):
             # What was returned is the user's as well: its parts may refuse to be written down.
             told = await self._user_code.call(as_text, outcome.value, deadline_seconds=tool.timeout_s, quick=True)
             reason = f"What {command.name} returned cannot be told to the model: {told.error}"
             outcome = told if told.error is None else Outcome(error=reason)
         if outcome.error is not None:
-            return _error(command, outcome.error, attempts)
-        return ToolReturned(command.reply, command.id, result=outcome.value, attempts=attempts)
+            return _error(command, outcome.error, bound.attempts)
+        return ToolReturned(command.reply, command.id, result=outcome.value, attempts=bound.attempts)
 
     def _tools(self, agent: Agent) -> dict[str, Tool]:
         return {tool.name: tool for tool in (*self._more(), *(agent.tools or ()))}
@@ -124,47 +124,44 @@ class Toolbox:
             return _error(command, str(error))
         return ToolReturned(command.reply, command.id, result=TRANSFERRING)
 
-    async def _attempts(self, command: RunTool, tool: Tool, bound: Bound) -> tuple[Outcome, int]:
-        """What came of it, and how often it was tried. The tool's deadline holds for all tries together."""
-        loop, attempt = asyncio.get_running_loop(), 0
+    async def _attempts(self, command: RunTool, tool: Tool, bound: Bound) -> Outcome:
+        """What came of it. The tool's deadline holds for all tries together; a webhook tries again by itself."""
+        loop = asyncio.get_running_loop()
         until = loop.time() + tool.timeout_s
+        repeats = tool.idempotent and bound.kind != "webhook"
         while True:
-            attempt += 1
-            left = max(0.001, until - loop.time())
-            outcome, tried = await self._once(command, tool, bound, left)
-            final = not tool.idempotent or attempt == ATTEMPTS or bound.kind == "webhook"
-            wait = BACKOFF_SECONDS * 2 ** (attempt - 1)
-            if outcome.error is None or final or loop.time() + wait >= until:
-                return outcome, max(attempt, tried)
+            outcome = await self._once(command, bound, until)
+            if outcome.late:  # the last try has less time than the tool, whose own limit is told
+                return Outcome(error=f"{command.name} took longer than {tool.timeout_s:g} s.")
+            wait = BACKOFF_SECONDS * 2 ** (bound.attempts - 1)
+            if outcome.error is None or not repeats or bound.attempts == ATTEMPTS or loop.time() + wait >= until:
+                return outcome
             await asyncio.sleep(wait)
+            bound.attempts += 1
 
-    async def _once(self, command: RunTool, tool: Tool, bound: Bound, seconds: float) -> tuple[Outcome, int]:
-        late = f"{command.name} took longer than {tool.timeout_s:g} s."
-        if bound.kind == "webhook":
-            outcome = await self._user_code.call(bound.call, deadline_seconds=seconds, name=command.name)
-            if outcome.error is not None:
-                return _timed(outcome, late), bound.attempts
-            return Outcome(outcome.value.value), outcome.value.attempts
-        if bound.kind == "progress":
-            return _timed(await self._reported(command, bound, seconds), late), 1
-        outcome = await self._user_code.call(bound.call, deadline_seconds=seconds, name=command.name)
-        return _timed(outcome, late), 1
+    async def _once(self, command: RunTool, bound: Bound, until: float) -> Outcome:
+        outcome = await self._user_code.call(bound.call, deadline_seconds=_left(until), name=command.name)
+        return await self._reported(command, outcome.value, until) if inspect.isasyncgen(outcome.value) else outcome
 
-    async def _reported(self, command: RunTool, bound: Bound, seconds: float) -> Outcome:
+    async def _reported(self, command: RunTool, generator: AsyncGenerator[Any, Any], until: float) -> Outcome:
         """What an async generator gives: `{"progress": ...}` on the way, `{"result": ...}` or its last value in the end."""
-        result, given = Outcome(), False
-        reports = self._user_code.pieces(bound.call, (), deadline_seconds=seconds, name=command.name, together=True)
+        result = Outcome()
+        reports = self._user_code.yielded(generator, deadline_seconds=_left(until), name=command.name, together=True)
         async with closing(reports) as pieces:
             async for piece in pieces:
                 if piece.error is not None:
-                    return result if piece.late and given else piece  # what it does after its result is its own affair
+                    return piece
                 if isinstance(piece.value, Mapping) and "result" in piece.value:
-                    result, given = Outcome(piece.value["result"]), True
-                elif isinstance(piece.value, Mapping) and "progress" in piece.value:
+                    return Outcome(piece.value["result"])  # what it would do after its result is its own affair
+                if isinstance(piece.value, Mapping) and "progress" in piece.value:
                     self._progress(command.id, command.name, str(piece.value["progress"]))
                 else:
                     result = piece
         return result
+
+
+def _left(until: float) -> float:
+    return max(0.001, until - asyncio.get_running_loop().time())
 
 
 def as_text(value: object) -> str:
@@ -173,15 +170,14 @@ def as_text(value: object) -> str:
 
 
 def _plain(value: object) -> object:
+    if inspect.iscoroutine(value):
+        value.close()  # nobody will await it
+    if inspect.iscoroutine(value) or inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise ToolError(f"a {type(value).__name__.replace('_', ' ')} holds no value yet; return what it gives.")
     dump = getattr(value, "model_dump", None)  # a pydantic model
     if callable(dump) and not inspect.isclass(value):
         return dump(mode="json")
     return vars(value) if hasattr(value, "__dataclass_fields__") else str(value)
-
-
-def _timed(outcome: Outcome, late: str) -> Outcome:
-    """Of a tool that is tried again the last try has less time than the tool, whose own limit is told."""
-    return Outcome(error=late, late=True) if outcome.late else outcome
 
 
 def _error(command: RunTool, sentence: str, attempts: int = 1) -> ToolReturned:

@@ -57,7 +57,7 @@ class Bound:
     call: Callable[[], Any]
     arguments: dict[str, Any]
     attempts: int = 1
-    """How often it was tried so far; webhooks count here."""
+    """How often it was tried so far."""
 
 
 @dataclass(frozen=True)

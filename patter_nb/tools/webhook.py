@@ -6,7 +6,6 @@ import asyncio
 import random
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from patter_nb.tools.tool import ToolError
@@ -19,16 +18,8 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, JITTER_SECONDS = 0.5, 5.0, 0.06
 """Waits between attempts: doubled each time, with a little chance so that many callers do not come at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookReply:
-    """What it answered, and how often it was asked."""
-
-    value: Any
-    attempts: int
-
-
-async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> WebhookReply:
-    """Ask the tool's address. `ToolError` with a sentence for the model when it does not answer as it must.
+async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> Any:
+    """What the tool's address answers; None for nothing. `ToolError`, a sentence for the model, when it fails at that.
 
     Every attempt carries the same `Idempotency-Key`, so that a server can tell a second try from a second order. The caller's
     deadline bounds all of it.
@@ -45,7 +36,7 @@ async def call_webhook(tool: Tool, bound: Bound, context: Mapping[str, Any]) -> 
             target = await checked(tool.webhook_url, allow_private=tool.allow_private)
             reply = await post_json(target, payload, timeout_seconds=tool.timeout_s, headers=headers)
             if reply.status < 300:
-                return WebhookReply(reply.json(), attempt)
+                return reply.json() if reply.body.strip() else None  # "204 No Content", say: it is done
             if last or not (reply.status == 429 or reply.status >= 500):
                 moved = " It must answer itself: redirects are not followed." if reply.status < 400 else ""
                 raise ToolError(f"{tool.name} answered with status {reply.status}.{moved}")

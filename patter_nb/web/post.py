@@ -16,7 +16,9 @@ from patter_nb.web.address import DEFAULT_PORTS, AddressError, Target, checked
 if TYPE_CHECKING:
     import httpx
 
-MOST_BYTES = 1024 * 1024
+MIB = 1024 * 1024
+
+MOST_BYTES = MIB
 """The longest answer that is read unless more is asked for."""
 
 
@@ -97,7 +99,7 @@ async def _post(target: Target, body: bytes, headers: Mapping[str, str], most_by
             # The cause is left out: it would show the header.
             raise WebError(f"A header for {target.host} cannot be sent: it has characters that HTTP forbids.") from None
         except httpx.HTTPError as error:
-            raise WebError(f"{target.host} cannot be asked: {str(error) or type(error).__name__}.", retryable=True) from error
+            raise WebError(f"{target.host} cannot be asked: {_said(error)}.", retryable=True) from error
 
 
 def _dialled(target: Target) -> httpx.URL:
@@ -129,8 +131,18 @@ async def _bounded(response: httpx.Response, most_bytes: int) -> bytes:
     async for piece in response.aiter_raw():
         body += piece
         if len(body) > most_bytes:
-            raise WebError(f"The answer is longer than {most_bytes} bytes.")
+            raise WebError(f"The answer is longer than {_size(most_bytes)}.")
     return bytes(body)
+
+
+def _said(error: Exception) -> str:
+    """What the error says, without the full stop that ends it."""
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def _size(number: int) -> str:
+    """So many bytes. The longest usual answer has seven digits, which would be taken for a number of somebody's."""
+    return f"{number // MIB} MiB" if number % MIB == 0 else f"{number} bytes"
 
 
 def _refused(constant: str) -> Any:

@@ -1,6 +1,8 @@
 """What providers raise becomes a sentence."""
 
 import asyncio
+import types
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +15,17 @@ class WordlessError(Exception):
 
     def __str__(self) -> str:
         raise AttributeError("response")
+
+
+class HopelessError(Exception):
+    """One that fails at its words with something that fails at its own."""
+
+    def __str__(self) -> str:
+        raise HopelessError
+
+
+class Failed(BaseException):
+    """As what pytest.fail() raises."""
 
 
 async def raising(error: BaseException) -> None:
@@ -30,6 +43,9 @@ async def raising(error: BaseException) -> None:
         (ExceptionGroup("tasks", [ProviderError("The voice is gone.", provider="local")]), "The voice is gone."),
         (SystemExit(3), "scripted raised SystemExit: 3"),
         (WordlessError(), "scripted raised WordlessError"),
+        (HopelessError(), "scripted raised HopelessError"),
+        (Failed("must not be called"), "scripted raised Failed: must not be called"),
+        (GeneratorExit(), "scripted raised GeneratorExit"),
     ],
 )
 def test_an_error_is_handed_on_as_one_sentence(error: BaseException, sentence: str) -> None:
@@ -40,8 +56,39 @@ def test_an_error_is_handed_on_as_one_sentence(error: BaseException, sentence: s
 
 def test_cancellation_passes_through() -> None:
     told: list[str] = []
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(guarded(raising(asyncio.CancelledError()), told.append, who="scripted"))
+
+    async def main() -> None:
+        task = asyncio.create_task(guarded(asyncio.Event().wait(), told.append, who="scripted"))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert told == []
+
+
+def test_a_cancellation_that_nobody_asked_for_is_a_failure() -> None:
+    async def waits_for_another() -> None:
+        other = asyncio.ensure_future(asyncio.sleep(5))
+        other.cancel()
+        await other
+
+    told: list[str] = []
+    asyncio.run(guarded(waits_for_another(), told.append, who="scripted"))
+    assert told == ["scripted was cancelled."]
+
+
+@types.coroutine
+def _a_moment() -> Iterator[None]:
+    yield
+
+
+def test_a_coroutine_that_is_closed_has_not_failed() -> None:
+    told: list[str] = []
+    waiting = guarded(_a_moment(), told.append, who="scripted")
+    waiting.send(None)  # type: ignore[attr-defined]
+    waiting.close()  # type: ignore[attr-defined]
     assert told == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -164,6 +165,65 @@ def test_a_result_that_came_in_time_counts_whatever_the_tool_does_after_it(hold:
 
     held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports])
     assert (run_of(held).result, closed) == ("in time", ["x"])
+
+
+@pytest.mark.parametrize("ends", ["fails", "waits"])
+def test_a_result_is_told_at_once_and_nothing_after_it_is_waited_for(hold: Hold, ends: str) -> None:
+    @tool(timeout_s=3)
+    async def reports() -> Any:
+        yield {"result": "forty"}
+        if ends == "fails":
+            raise ValueError("it went on")
+        await asyncio.sleep(2)
+
+    run = run_of(hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[reports]))
+    assert (run.result, run.error) == ("forty", None)
+    assert run.returned_at - run.called_at == pytest.approx(0, abs=0.01)
+
+
+def _wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def inner(*given: Any, **named: Any) -> Any:
+        return function(*given, **named)
+
+    return inner
+
+
+async def _half_way() -> Any:
+    yield {"progress": "half"}
+    yield {"result": "forty"}
+
+
+async def _makes_one() -> Any:
+    return _half_way()
+
+
+@pytest.mark.parametrize("handler", [_wrapped(_half_way), _makes_one, functools.partial(_half_way)])
+def test_a_handler_that_gives_a_generator_reports_as_one_that_is_a_generator(hold: Hold, handler: Any) -> None:
+    made = tool(name="reports", handler=handler)
+    held = hold(["One?"], llm=ScriptedLLM([asks("reports"), "Done."]), tools=[made])
+    assert run_of(held).result == "forty"
+    assert [event["text"] for event in held.events("tool_progress")] == ["half"]
+
+
+def test_a_mapping_that_a_function_returns_is_told_as_it_is(hold: Hold) -> None:
+    made = tool(name="give", handler=lambda: {"result": 5, "progress": "half"})
+    held = hold(["One?"], llm=ScriptedLLM([asks("give"), "Done."]), tools=[made])
+    assert run_of(held).result == '{"result": 5, "progress": "half"}'
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (lambda: (i for i in range(3)), "generator"),
+        (lambda: [_makes_one()], "coroutine"),
+        (lambda: [_half_way()], "async generator"),
+    ],
+)
+def test_what_holds_no_value_yet_is_not_told(hold: Hold, made: Any, kind: str) -> None:
+    held = hold(["One?"], llm=ScriptedLLM([asks("give"), "Done."]), tools=[tool(name="give", handler=made)])
+    said = f"What give returned cannot be told to the model: a {kind} holds no value yet; return what it gives."
+    assert (run_of(held).result, run_of(held).error) == (None, said)
 
 
 class Report(Mapping[str, Any]):

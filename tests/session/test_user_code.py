@@ -1,9 +1,12 @@
 """The one door to what users wrote."""
 
 import asyncio
+import contextvars
+import gc
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,10 @@ def users() -> Iterator[asyncio.AbstractEventLoop]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+class Failed(BaseException):
+    """As what pytest.fail() raises."""
 
 
 class Ambiguous:
@@ -205,6 +212,112 @@ def test_one_that_exits_on_the_users_loop_leaves_that_loop_running(users: asynci
     assert users.is_running()
 
 
+async def fails_as_no_exception() -> None:
+    raise Failed("must not be called")
+
+
+def closes_itself() -> None:
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [(fails_as_no_exception, "it raised Failed: must not be called"), (closes_itself, "it raised GeneratorExit")],
+)
+@pytest.mark.parametrize("quick", [False, True])
+def test_what_is_no_exception_is_a_sentence_too(function: Callable[..., Any], error: str, quick: bool) -> None:
+    assert run(UserCode().call(function, deadline_seconds=5, quick=quick, name="it")) == Outcome(error=error)
+
+
+def test_ctrl_c_passes() -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(UserCode().call(interrupted, deadline_seconds=5, quick=True))
+
+
+class Stubborn:
+    """Takes its time to clean up, and then fails."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+        self.leave = asyncio.Event()
+
+    async def __call__(self) -> None:
+        for _ in range(10):
+            try:
+                await self.leave.wait()
+                break
+            except asyncio.CancelledError:
+                self.cancelled += 1
+        raise ValueError("too late for anybody")
+
+
+async def left_alone(stubborn: Stubborn, wrong: list[Any]) -> None:
+    """Let one that nobody waits for any more come to its end, without a complaint of the loop."""
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: wrong.append(told))
+    gc.collect()  # nothing but the door keeps it
+    assert stubborn.cancelled == 1
+    stubborn.leave.set()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.wait(others)
+    gc.collect()
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_one_that_does_not_heed_its_cancellation_is_left_to_itself_after_its_deadline(quick: bool) -> None:
+    async def main() -> None:
+        stubborn, wrong = Stubborn(), list[Any]()
+        began = asyncio.get_running_loop().time()
+        outcome = await UserCode().call(stubborn, deadline_seconds=0.5, quick=quick, name="it")
+        assert outcome == Outcome(error="it took longer than 0.5 s.", late=True)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(0.5)
+        await asyncio.sleep(0)
+        await left_alone(stubborn, wrong)
+        assert wrong == []
+
+    run_virtual(main())
+
+
+def test_a_call_that_is_cancelled_cancels_it_once_and_does_not_wait() -> None:
+    async def main() -> None:
+        stubborn, wrong = Stubborn(), list[Any]()
+        waiting = asyncio.create_task(UserCode().call(stubborn, deadline_seconds=60, quick=True))
+        await asyncio.sleep(1)
+        waiting.cancel()
+        done, _ = await asyncio.wait((waiting,), timeout=5)
+        assert done == {waiting}
+        assert waiting.cancelled()
+        await left_alone(stubborn, wrong)
+        assert wrong == []
+
+    run_virtual(main())
+
+
+def test_a_coroutine_finds_the_context_of_whoever_calls_and_a_quick_function_makes_no_task() -> None:
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who")
+    made: list[str] = []
+
+    async def asks() -> str:
+        return who.get()
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **settings: Any) -> asyncio.Task[Any]:
+        made.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop, **settings)
+
+    async def main() -> list[Any]:
+        asyncio.get_running_loop().set_task_factory(factory)
+        who.set("the caller")
+        plain = await UserCode().call(who.get, deadline_seconds=5, quick=True)
+        assert made == []
+        asked = await UserCode().call(asks, deadline_seconds=5)
+        assert len(made) == 1
+        return [plain.value, asked.value]
+
+    assert asyncio.run(main()) == ["the caller", "the caller"]
+
+
 def test_only_a_deadline_makes_an_outcome_late() -> None:
     async def says_so() -> None:
         raise TimeoutError("the server took longer than 5 s.")
@@ -219,19 +332,47 @@ async def _ticks() -> AsyncIterator[int]:
         await asyncio.sleep(0.4)
 
 
-def pieces_of(function: object, *arguments: object, together: bool = False) -> list[Outcome]:
+def pieces_of(function: Any, *arguments: object, together: bool | None = None) -> list[Outcome]:
+    """What comes of the function; with `together`, of its generator alone."""
+
     async def main() -> list[Outcome]:
-        pieces = UserCode().pieces(function, arguments, deadline_seconds=1.0, name="it", together=together)
-        return [piece async for piece in pieces]
+        settings: dict[str, Any] = {"deadline_seconds": 1.0, "name": "it"}
+        if together is None:
+            return [piece async for piece in UserCode().pieces(function, arguments, **settings)]
+        return [piece async for piece in UserCode().yielded(function(), **settings, together=together)]
 
     return run_virtual(main())
 
 
 def test_a_deadline_holds_for_each_piece_or_for_all_of_them_together() -> None:
     assert [piece.value for piece in pieces_of(_ticks)] == list(range(10))
+    assert [piece.value for piece in pieces_of(_ticks, together=False)] == list(range(10))
     *there, last = pieces_of(_ticks, together=True)
     assert [piece.value for piece in there] == [0, 1, 2]
     assert last.late
+
+
+def test_a_generator_is_read_whoever_made_it() -> None:
+    async def makes_it() -> object:
+        return _ticks()
+
+    for function in (makes_it, partial(_ticks)):
+        assert [piece.value for piece in pieces_of(function)] == list(range(10))
+
+
+def test_a_generator_finds_what_it_left_in_context_variables() -> None:
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
+
+    async def remembers() -> AsyncIterator[str]:
+        token = who.set("the generator")
+        try:
+            yield who.get()
+            yield who.get()
+        finally:
+            who.reset(token)
+
+    assert pieces_of(remembers) == [Outcome("the generator")] * 2
+    assert who.get() == "nobody"
 
 
 def test_a_generator_that_cannot_even_be_made_is_a_sentence() -> None:
