@@ -1,12 +1,17 @@
 """What the agent must never say: terms and checks between the language model and the voice.
 
 Terms are matched over the stream of text, without regard to case: any white space in the text stands for the white space of a
-term, and characters nobody hears (zero-width ones, soft hyphens) hide nothing. They match inside of words, as in Patter; where
-that is too much, a `check` with a regular expression does better.
+term, characters nobody hears (zero-width ones, soft hyphens, variation selectors) hide nothing, and what looks the same is the
+same: an accented letter as one character or as two, straight and typographic quotes, hyphens and dashes, letters of full width.
+They match inside of words, as in Patter; where that is too much, a `check` with a regular expression does better.
+
+A letter with an accent is another letter than the one without: "cafe" does not match "café". Where the accent is a character of
+its own, it comes too late to be waited for: "cafe" is complete before it, and blocks.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +22,26 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 
 REPLACEMENT = "I'm sorry, I can't respond to that."
 
-UNHEARD = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
-"""Soft hyphen, zero-width space, joiners and marks: in a text they are not spoken."""
+UNHEARD_CATEGORIES = ("Cf", "Cc")
+"""Format and control characters: soft hyphens, zero-width spaces, joiners, marks of direction."""
+
+UNHEARD = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0),  # a joiner of graphemes, fillers, inherent vowels
+            *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),  # variation selectors
+        ),
+    )
+)
+"""What Unicode lets be ignored besides them."""
+
+ALIKE = {
+    **dict.fromkeys("\u2018\u2019\u201b\u02bb\u02bc\u2032\u00b4\u0060", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+}
+"""Quotes, hyphens and dashes, each with the one on keyboards."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +127,40 @@ class Hit:
 
 def normalised(text: str) -> str:
     """The text as terms are compared: folded, each run of white space one space, without what is not heard."""
-    return "".join(letter for _, letters in _letters(text) for letter in letters)
+    return unicodedata.normalize("NFC", "".join(letters for _, letters in _letters(text)))
 
 
 def _letters(text: str) -> Iterator[tuple[int, str]]:
     """Each character of the text that is compared: its place, and its folded form of one character or more."""
     after_space = False
     for place, character in enumerate(text):
-        if character in UNHEARD:
-            continue
-        if character.isspace():
-            if not after_space:
-                yield place, " "
-            after_space = True
-            continue
-        after_space = False
-        yield place, character.casefold()
+        letters = folded(character)
+        if letters and not (after_space and letters == " "):
+            yield place, letters
+        after_space = letters == " " if letters else after_space
+
+
+@lru_cache(maxsize=8192)
+def folded(character: str) -> str:
+    """The letters that a character is compared as: without case, its accents apart; a space for any white space, and nothing
+    for what is not heard."""
+    if character.isspace():
+        return " "
+    letters = unicodedata.normalize("NFKD", ALIKE.get(character, character))
+    if " " in letters:  # some marks that stand alone are said to sit on a space
+        letters = unicodedata.normalize("NFD", character)
+    return "".join(ALIKE.get(letter, letter) for letter in letters.casefold() if not _unheard(letter))
+
+
+def _unheard(character: str) -> bool:
+    return character in UNHEARD or unicodedata.category(character) in UNHEARD_CATEGORIES
+
+
+def _within(letters: str, number: int) -> bool:
+    """Whether the first `number` letters of a character end within one letter of its script, ahead of an accent or the like."""
+    return number < len(letters) and (
+        unicodedata.category(letters[number]).startswith("M") or "\u1160" <= letters[number] <= "\u11ff"
+    )
 
 
 class Automaton:
@@ -134,7 +175,7 @@ class Automaton:
         """The match that is complete in a state: the guardrail's place, the hit, and the term's length."""
         for place, rail in enumerate(guardrails):
             for term in rail.blocked_terms or ():
-                self._add(place, Hit(rail, term), normalised(term).strip())
+                self._add(place, Hit(rail, term), unicodedata.normalize("NFD", normalised(term).strip()))
         self._link()
 
     def _add(self, place: int, hit: Hit, letters: str) -> None:
@@ -213,7 +254,7 @@ class TermFilter:
             for number, letter in enumerate(letters, 1):
                 self._state = self._automaton.step(self._state, letter)
                 found = self._automaton.hits[self._state]
-                if found is not None:
+                if found is not None and not _within(letters, number):
                     self._release(passed, found[2] + len(letters) - number)
                     self.hit = found[1]
                     self._forget()
@@ -232,14 +273,13 @@ class TermFilter:
         self._letters = self._state = 0
 
     def _compared(self, character: str) -> str:
-        if character in UNHEARD:
-            return ""
-        if character.isspace():
+        letters = folded(character)
+        if letters == " ":
             letters = "" if self._after_space else " "
             self._after_space = True
-            return letters
-        self._after_space = False
-        return character.casefold()
+        elif letters:
+            self._after_space = False
+        return letters
 
     def _release(self, passed: list[str], needed: int) -> None:
         """Let go of all but the characters that the last `needed` letters stand for, and what is unheard among them."""
@@ -261,11 +301,11 @@ def blocked_spans(guardrails: Sequence[Guardrail], text: str) -> list[tuple[int,
     spans: list[tuple[int, int, str]] = []
     machine, state, places = automaton(guardrails), 0, list[int]()
     for place, letters in _letters(text):
-        for letter in letters:
+        for number, letter in enumerate(letters, 1):
             places.append(place)
             state = machine.step(state, letter)
             found = machine.hits[state]
-            if found is not None:
+            if found is not None and not _within(letters, number):
                 start = places[-found[2]]
                 spans.append((start, place + 1, found[1].guardrail.name))
                 state = 0

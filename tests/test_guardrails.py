@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import re
 import sys
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 from patter_nb import guardrails
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.guardrails import REPLACEMENT, Guardrail, Hit, TermFilter, blocked_spans, find, guardrail, normalised
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 
 def rails(*terms: str | list[str]) -> tuple[Guardrail, ...]:
@@ -165,10 +168,28 @@ MATCHES = {
     **{
         f"what is not heard, {ord(unheard):04X}": ("drop dead", f"o dr{unheard}op{unheard} {unheard}de{unheard}ad", "o ",
                                                    f"dr{unheard}op{unheard} {unheard}de{unheard}ad")
-        for unheard in "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+        for unheard in "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u202e\u2063\u2066\u180e\ufe0f\u034f\u3164\U000e0100\x00"
     },
     "what is not heard, in the term": ("dr\u00adop", "o drop", "o ", "drop"),
     "what is not heard, ahead of it": ("bad", "so \u200bbad", "so \u200b", "bad"),
+    "what is not heard, between spaces": ("drop dead", "o drop \u200b dead", "o ", "drop \u200b dead"),
+    "an accent in the place of an apostrophe": ("don't", "I don´t", "I ", "don´t"),
+    "an accent of its own in the text": ("café", "the cafe\u0301 is", "the ", "cafe\u0301"),
+    "an accent of its own in the term": ("cafe\u0301", "the CAFÉ is", "the ", "CAFÉ"),
+    "two accents": ("tiệm", "một TIE\u0323\u0302M", "một ", "TIE\u0323\u0302M"),
+    "accents of the term out of their order": ("tie\u0302\u0323m", "một tiệm", "một ", "tiệm"),
+    "a term without the accent, that comes too late": ("cafe", "the cafe\u0301", "the ", "cafe"),
+    "a term whose accents come apart, behind one that does": ("éa", "xééa", "xé", "éa"),
+    "syllables put together of their parts": ("시발", "\u1109\u1175\u1107\u1161\u11af", "", "\u1109\u1175\u1107\u1161\u11af"),
+    "a typographic apostrophe": ("don't tell", "I don’t tell you", "I ", "don’t tell"),
+    "a typographic apostrophe in the term": ("don’t tell", "I don't tell", "I ", "don't tell"),
+    "an apostrophe of full width": ("don't", "I don＇t", "I ", "don＇t"),
+    "typographic quotes": ('the "best"', "it’s the “best” of", "it’s ", "the “best”"),
+    "a double prime": ('5" knife', "a 5″ knife", "a ", "5″ knife"),
+    "a hyphen that does not break": ("so-called", "a so\u2011called", "a ", "so\u2011called"),
+    "a dash": ("tip - top", "a tip – top", "a ", "tip – top"),
+    "letters of full width": ("bad", "so ｂａＤ", "so ", "ｂａＤ"),
+    "dots as one character": ("well...", "so, WELL…", "so, ", "WELL…"),
 }  # fmt: skip
 
 
@@ -188,6 +209,12 @@ PASSES = {
     "a space too many": ("dropdead", "drop dead"),
     "a mark between": ("drop dead", "drop, dead"),
     "an accent": ("resume", "my résumé"),
+    "an accent on its last letter": ("cafe", "the café"),
+    "an accent on its last letter, in a text that goes on": ("cafe", "the cafés"),
+    "a syllable that goes on": ("자지", "자진"),
+    "a dot above": ("i", "İ"),
+    "an accent without its letter": ("é", "e"),
+    "a mark that stands alone": ("a b", "a\u00a8b"),
     "many beginnings": ("aab", "aaaaa ababa"),
     "only what is not heard": ("bad", "\u200b\u00ad\ufeff"),
     "a beginning with what is not heard": ("bad", "b\u200ba\u00ad"),
@@ -214,6 +241,14 @@ HOLDS = [
     (["x\u200b", "b"], [("x\u200b", 0), ("", 1)]),
     (["ba", "d", "bad more"], [("", 2), ("", 0), ("", 0)]),
     (["", "b", ""], [("", 0), ("", 1), ("", 1)]),
+]
+
+ACCENTS = [
+    (["the ", "u", "b"], [("the ", 0), ("", 1), ("ub", 0)]),
+    (["the u", "\u0308", "b", "el"], [("the ", 1), ("", 2), ("", 3), ("u\u0308bel", 0)]),
+    (["ü", "x"], [("", 1), ("üx", 0)]),
+    (["u", "\u0301"], [("", 1), ("u\u0301", 0)]),
+    (["don", "’", "s"], [("", 3), ("", 4), ("don’s", 0)]),
 ]
 
 
@@ -292,31 +327,58 @@ def test_a_check_that_cannot_be_hashed_does_no_harm() -> None:
     assert find((rail,), "so bad") == Hit(rail, "bad")
 
 
+@pytest.mark.parametrize(("tokens", "steps"), ACCENTS)
+def test_a_letter_is_held_back_while_its_accent_may_make_it_a_beginning(tokens: list[str], steps: list[tuple[str, int]]) -> None:
+    terms = TermFilter(rails(["über", "don't"]))
+    assert [(terms.feed(token), terms.held) for token in tokens] == steps
+
+
+def test_a_text_is_compared_the_same_when_it_was_prepared_before() -> None:
+    for place in (*range(0x3000), *range(0xAC00, 0xAD00), *range(0xF900, 0x10000), *range(0x1D400, 0x1D800)):
+        letter = chr(place)
+        once = normalised(letter)
+        assert normalised(once) == once
+        for form in ("NFC", "NFD"):
+            assert normalised(unicodedata.normalize(form, letter)) == once
+
+
 # Against plain search.
 
-UNHEARD = re.compile("[\u00ad\u200b\u200c\u200d\u2060\ufeff]")
+UNHEARD = re.compile("[\u00ad\u200b-\u200f\u2060-\u206f\ufeff\ufe00-\ufe0f]")
+LOOKS = [("[‘’ʼ]", "'"), ("[“”]", '"'), ("[‐‑–]", "-")]
+ACCENT = "[\u0300-\u036f]"
 
 
 def plain(text: str) -> str:
     """The same folding, of whole texts."""
-    return re.sub(r"\s+", " ", "".join(map(str.casefold, UNHEARD.sub("", text))))
+    text = UNHEARD.sub("", text)
+    for looks, key in LOOKS:
+        text = re.sub(looks, key, text)
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFD", unicodedata.normalize("NFKD", text).casefold()))
+
+
+def holds(text: str, term: str) -> bool:
+    """Whether the term is in the text, without an accent on it that is not the term's."""
+    return re.search(f"{re.escape(plain(term).strip())}(?!{ACCENT})", plain(text)) is not None
 
 
 def first_end(terms: list[list[str]], text: str) -> int | None:
     """How much of the text must be read to see a term."""
     for end in range(len(text) + 1):
-        if any(plain(term).strip() in plain(text[:end]) for own in terms for term in own):
+        if any(holds(text[:end], term) for own in terms for term in own):
             return end
     return None
 
 
 def blocked_start(term: str, text: str) -> int:
     """Where the term begins with which the text ends: what is left from there holds it, and one character less does not."""
-    return max(start for start in range(len(text)) if plain(term).strip() in plain(text[start:]))
+    return max(start for start in range(len(text)) if holds(text[start:], term))
 
 
-ALPHABET = "aabbcsS ßﬁİif\n\u00a0\u200b\u00ad"
-token = st.one_of(st.text(alphabet="ab ", max_size=5), st.text(alphabet=ALPHABET, max_size=5))
+ALPHABET = "aabbcsS ßﬁİifeéÉ\u0301\u0301’'–-ｅ\n\u00a0\u200b\u00ad\u200e\ufe0f"
+token = st.one_of(
+    st.text(alphabet="ab ", max_size=5), st.text(alphabet="eé\u0301a", max_size=5), st.text(alphabet=ALPHABET, max_size=5)
+)
 tokens_of_text = st.lists(token, max_size=12)
 one_term = token.filter(lambda term: plain(term).strip())
 term_lists = st.lists(st.lists(one_term, min_size=1, max_size=3), min_size=1, max_size=3)
@@ -325,6 +387,8 @@ term_lists = st.lists(st.lists(one_term, min_size=1, max_size=3), min_size=1, ma
 @given(terms=term_lists, tokens=tokens_of_text)
 @example(terms=[["as"]], tokens=["aß"])
 @example(terms=[["a b"]], tokens=["a\u200b", " ", " \u00ad", "b"])
+@example(terms=[["ae"]], tokens=["aé", "ae\u0301"])
+@example(terms=[["é", "i"]], tokens=["İe", "\u0301"])
 def test_a_term_never_passes_and_nothing_else_is_kept(terms: list[list[str]], tokens: list[str]) -> None:
     guards, text = rails(*terms), "".join(tokens)
     passed, rest, hit = stream(guards, tokens)
@@ -338,7 +402,7 @@ def test_a_term_never_passes_and_nothing_else_is_kept(terms: list[list[str]], to
     assert plain(text[:end]).rstrip().find(plain(hit.term).strip()) >= 0
     assert rest == ""
     assert passed == text[: blocked_start(hit.term, text[:end])]
-    assert all(plain(term).strip() not in plain(passed) for own in terms for term in own)
+    assert not any(holds(passed, term) for own in terms for term in own)
 
 
 @given(terms=term_lists, tokens=tokens_of_text)
@@ -378,14 +442,14 @@ def test_spans_are_in_order_apart_and_each_holds_a_term(terms: list[list[str]], 
     for start, end, name in spans:
         own = terms[int(name[1:])]
         assert end_before <= start < end
-        assert any(plain(term).strip() in plain(text[start:end]) for term in own)
+        assert any(holds(text[start:end], term) for term in own)
         end_before = end
     assert first_end(terms, text[end_before:]) is None
 
 
 @given(st.text(alphabet=ALPHABET, max_size=40))
 def test_texts_are_compared_in_one_way(text: str) -> None:
-    assert normalised(text) == plain(text)
+    assert normalised(text) == unicodedata.normalize("NFC", plain(text))
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=()), max_size=40))
@@ -421,6 +485,29 @@ def test_thousands_of_terms_are_no_more_work_than_one() -> None:
     guards = rails(words)
     assert stream(guards, list("Take term number 2999 or 3000 of many."))[2] is None
     assert stream(guards, list("Take term number 2999  of many."))[0] == "Take "
+
+
+# In a call.
+
+
+@pytest.mark.parametrize(
+    ("term", "answer", "heard"),
+    [
+        ("café", "We met at the cafe\u0301 today.", "0"),
+        ("cafe", "We met at the café today.", "We met at the café today."),
+        ("don't tell", "I don’t tell you.", "0"),
+        ("grand palace", "The grand \u200epalace is.", "0"),
+        ("password", "The pass\u2063word is.", "0"),
+    ],
+)
+def test_what_looks_like_a_term_is_not_heard_and_what_is_another_word_is(term: str, answer: str, heard: str) -> None:
+    async def main() -> str:
+        phone = Patter(store=False, show=False)
+        models: Any = {"stt": ScriptedSTT(["one"]), "llm": ScriptedLLM([answer]), "tts": ScriptedTTS()}
+        call = await phone.test(phone.agent("A hotel.", guardrails=rails(term), **models), ["One?"], speed="max")
+        return str(call.turns["heard_text"].iloc[-1])
+
+    assert asyncio.run(main()) == heard
 
 
 # The figures.

@@ -3,9 +3,10 @@
     python tests/bench/guardrail_figures.py [--replies 1000] [--seed 12] [--more-terms 5000]
 
 Seeded replies, most of them with a blocked term, others with beginnings of terms only. Each term is cut into tokens at each of
-its borders in turn and at all of them, disguised (capitals, line breaks, soft hyphens), and some reach over the end of a
-sentence. A reply runs through the filter and the segmenter as in a call: after a match the unfinished sentence is dropped and
-the replacement is said. What should happen is worked out by plain search, without the filter's automaton.
+its borders in turn and at all of them, disguised (capitals, line breaks, soft hyphens, accents apart, typographic quotes), and
+some reach over the end of a sentence. A reply runs through the filter and the segmenter as in a call: after a match the
+unfinished sentence is dropped and the replacement is said. What should happen is worked out by plain search, without the
+filter's automaton.
 
 - leaked: characters of a term, or after it, that passed the filter, and terms found in what was said.
 - lost: characters before the term, or of a reply without one, that did not pass.
@@ -20,6 +21,7 @@ import argparse
 import os
 import random
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -31,12 +33,16 @@ from patter_nb.turns.sentences import Segmenter
 TERMS = (
     "badword", "drop dead", "guaranteed returns", "our competitor", "you must be stupid", "straße der nacht", "internal use only",
     "no. never", "that is final. goodbye", "free of charge", "file a lawsuit", "über-geheim", "password", "pass away",
+    "café noir", "i don't care",
 )  # fmt: skip
 REPLACEMENT = "Let me say that another way."
 TEXT = """we can help you with that today the table is free at six and your order was sent please hold on a moment pass bad drop
-file no that is our you must guarantee internal use of charge street über password's return guaranteed"""
+file no that is our you must guarantee internal use of charge street über password's return guaranteed
+cafe the café's do not don’t care"""
 WORDS = TEXT.split()
-UNHEARD = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+UNHEARD = "\u00ad\u200b\u200c\u200d\u200e\u2060\u2063\u180e\ufe0f\ufeff"
+TYPED = str.maketrans({"’": "'", "‑": "-"})
+TYPESET = str.maketrans("'-", "’‑")
 
 
 @dataclass
@@ -90,13 +96,14 @@ def letters(text: str) -> list[tuple[int, str]]:
     for place, character in enumerate(text):
         if character in UNHEARD or (character.isspace() and seen and seen[-1][1] == " "):
             continue
-        seen += [(place, letter) for letter in (" " if character.isspace() else character.casefold())]
+        apart = unicodedata.normalize("NFKD", character.translate(TYPED).casefold())
+        seen += [(place, letter) for letter in (" " if character.isspace() else apart)]
     return seen
 
 
 def disguised(draw: random.Random, term: str) -> str:
     """The term as a model might write it, or somebody who makes it do so."""
-    look = draw.randrange(5)
+    look = draw.randrange(8)
     if look == 0:
         return term.upper()
     if look == 1:
@@ -105,6 +112,10 @@ def disguised(draw: random.Random, term: str) -> str:
         return term.replace(" ", draw.choice(["  ", "\n", " \n\n", "\u00a0", "\t "]))
     if look == 3:
         return "".join(character + (draw.choice(UNHEARD) if draw.random() < 0.3 else "") for character in term)
+    if look == 4:
+        return unicodedata.normalize("NFD", term.upper())
+    if look == 5:
+        return term.translate(TYPESET)
     return term
 
 
