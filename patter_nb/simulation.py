@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Literal
 
 from patter_nb.agent import Agent
-from patter_nb.audio.plug import voice_model
 from patter_nb.audio.vad import EnergyModel, VoiceModel, default_model
 from patter_nb.call import Call
 from patter_nb.callbacks import Callbacks
@@ -28,6 +27,7 @@ from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.session.boundary import guarded
 from patter_nb.session.call_start import start_call
+from patter_nb.session.copies import voice_model
 from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup, CallTerms

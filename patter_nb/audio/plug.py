@@ -1,36 +1,20 @@
 """Users' own parts in the way of the caller's audio: filters and voice activity detection, in Patter's form or in ours.
 
-They run for every frame, on the loop of the call, so they must be quick and cannot be async. Each call has a deep copy, so that
-what one call leaves behind in an object is nothing to another; what cannot be copied, and what a function keeps outside of
-itself, is shared between calls.
+They run for every frame, on the loop of the call, so they must be quick and cannot be async. Each call has a deep copy (see
+`session.copies`); what cannot be copied, and what a function keeps outside of itself, is shared between calls.
 """
 
 from __future__ import annotations
 
-import copy
 import inspect
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
-from weakref import WeakSet
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from patter_nb.audio.samples import Samples
 from patter_nb.audio.vad import VAD_HZ, WINDOW, VoiceModel
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
-
-T = TypeVar("T")
-
-UNCOPYABLE = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError),
-    *(OSError, RuntimeError, TypeError, ValueError, copy.Error),
-)
-"""What the `__deepcopy__` of a user's object may raise."""
-
-_shared: WeakSet[type] = WeakSet()
-"""Classes of which it was told that their objects are shared."""
+from patter_nb.errors import ConfigError, ConfigTypeError
 
 
 @runtime_checkable
@@ -139,30 +123,6 @@ def check_filter(value: object) -> None:
         form = "an object with process(pcm, sample_rate), or a function of int16 samples"
         raise ConfigTypeError(f"audio_filter is {_given(value)}; it must be {form}.")
     _require_plain("audio_filter", getattr(value, "process", value))
-
-
-def voice_model(vad: VoiceModel | VADProvider) -> VoiceModel:
-    """The model of one call. Copies of a `SileroModel` share its network, which remembers nothing, and nothing else."""
-    own = own_copy("vad", vad)
-    return own if isinstance(own, VoiceModel) else EdgeModel(own)
-
-
-def audio_stage(audio_filter: AudioFilter | Callable[[Samples], Samples], hz: int) -> Callable[[Samples], Samples]:
-    """The filter of one call, from samples to samples: int16, shape (n,), at `hz`. A `FilterStage` has a `close()`."""
-    own = own_copy("audio_filter", audio_filter)
-    return FilterStage(own, hz, shared=own is audio_filter) if isinstance(own, AudioFilter) else own
-
-
-def own_copy(name: str, value: T) -> T:
-    """A deep copy for one call. The object itself where it cannot be copied, with a warning, once for each class."""
-    try:
-        return copy.deepcopy(value)
-    except UNCOPYABLE as error:
-        if type(value) not in _shared:
-            _shared.add(type(value))
-            told = f"{name} ({type(value).__name__}) cannot be copied ({error}), so it is shared between calls."
-            warnings.warn(told, PatterWarning, stacklevel=3)
-        return value
 
 
 def _require_plain(name: str, function: Any) -> None:

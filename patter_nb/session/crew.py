@@ -9,7 +9,7 @@ from functools import partial
 from patter_nb.agent import Agent
 from patter_nb.audio.convert import decode, encode
 from patter_nb.audio.formats import PCM_8K, AudioFormat
-from patter_nb.audio.plug import FilterStage, audio_stage
+from patter_nb.audio.plug import FilterStage
 from patter_nb.callbacks import CallControl
 from patter_nb.clock import CallClock
 from patter_nb.errors import ConfigError
@@ -19,6 +19,7 @@ from patter_nb.providers.base import CLOSING_SECONDS, LLM, CallContext
 from patter_nb.session.boundary import guard
 from patter_nb.session.caller_audio import HookedRecogniser
 from patter_nb.session.chains import AudioChain
+from patter_nb.session.copies import audio_stage
 from patter_nb.session.dialogue import to_dicts
 from patter_nb.session.hooks import Hooks
 from patter_nb.session.inbound import Recogniser

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-from patter_nb.audio.plug import own_copy
 from patter_nb.barge_in import BargeInStrategy
 from patter_nb.session.boundary import guard
+from patter_nb.session.copies import own_copy
 from patter_nb.session.hooks import HOOK_SECONDS, Hooks
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.ear import middle
@@ -151,11 +151,7 @@ class Transcripts:
         """This call's copies of the strategies that are live."""
         given = self._strategies()
         known = {id(each): copied for each, copied in self._copies}
-        self._copies = [(each, known[id(each)] if id(each) in known else self._own_copy(each)) for each in given]
+        self._copies = [
+            (each, known[id(each)] if id(each) in known else own_copy("barge_in_strategies", each)) for each in given
+        ]
         return [copied for _, copied in self._copies]
-
-    def _own_copy(self, strategy: BargeInStrategy) -> BargeInStrategy:
-        copied = [strategy]  # as it is where its own way to be copied fails
-        with guard(partial(self._failed, "barge_in_strategies"), who=f"the copy of {type(strategy).__name__}"):
-            copied[0] = own_copy("barge_in_strategies", strategy)
-        return copied[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import warnings
 from functools import partial
@@ -17,15 +16,13 @@ from patter_nb.audio.plug import (
     FilterStage,
     VADEvent,
     VADProvider,
-    audio_stage,
     check_filter,
     check_vad,
-    own_copy,
-    voice_model,
 )
 from patter_nb.audio.synthetic import synthetic_voice
 from patter_nb.audio.vad import VAD_HZ, EnergyModel, SileroModel, VoiceDetector, VoiceModel
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterWarning
+from patter_nb.session.copies import audio_stage, voice_model
 
 WINDOW = np.arange(256, dtype=np.int16)
 
@@ -171,17 +168,6 @@ def test_a_filter_that_cannot_be_copied_is_shared_told_once_and_left_open():
     assert given.frames == 2
     assert first.close() is None
     assert given.closed == 0
-
-
-@pytest.mark.parametrize("raised", [TypeError, ValueError, AttributeError, RecursionError, KeyError, OSError, copy.Error])
-def test_whatever_keeps_it_from_being_copied_it_is_used(raised):
-    class Stubborn:
-        def __deepcopy__(self, memo):
-            raise raised("no")
-
-    given = Stubborn()
-    with pytest.warns(PatterWarning, match=r"hum \(Stubborn\) cannot be copied"):
-        assert own_copy("hum", given) is given
 
 
 @pytest.mark.parametrize(("returned", "said"), [(b"\0\0", "2 bytes for 512"), (None, "NoneType"), (WINDOW, "ndarray")])
