@@ -14,22 +14,29 @@ from patter_nb.session.inbound import Recogniser
 
 
 class HookedRecogniser:
-    """A recogniser behind a hook; `hooks()` are those of the agent that is live. Without the hook everything passes at once."""
+    """A recogniser behind a hook; `hooks(told)` are those of the agent that is live. Without the hook everything passes at once.
+
+    What goes wrong is told once for each stretch of speech: `told` remembers it.
+    """
 
     def __init__(
         self,
         recogniser: Recogniser,
         audio: AudioFormat,
-        hooks: Callable[[], Hooks],
+        hooks: Callable[[set[tuple[str, str]]], Hooks],
         spawn: Callable[[Coroutine[None, None, None], str], asyncio.Task[None]],
     ) -> None:
         self._recogniser = recogniser
         self._audio = audio
-        self._hooks = hooks
+        self._make_hooks = hooks
+        self._told: set[tuple[str, str]] = set()
         self._spawn = spawn
         self._queue: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._busy = 0
         self._worker: asyncio.Task[None] | None = None
+
+    def _hooks(self) -> Hooks:
+        return self._make_hooks(self._told)
 
     def push(self, audio: bytes, at: float) -> None:
         async def pass_on() -> None:
@@ -43,13 +50,17 @@ class HookedRecogniser:
             self._recogniser.push(audio, at)
 
     def speech_started(self, at: float) -> None:
-        async def pass_on() -> None:
+        def begin() -> None:
+            self._told.clear()
             self._recogniser.speech_started(at)
+
+        async def pass_on() -> None:
+            begin()
 
         if self._busy:
             self._enqueue(pass_on)
         else:
-            self._recogniser.speech_started(at)
+            begin()
 
     def finalize(self) -> None:
         async def pass_on() -> None:

@@ -217,13 +217,14 @@ class Crew:
             post=self._post,
             now=self._clock.now,
             blocked=reply.stop_reading,
+            may_be_empty=self._messenger is not None,
         )
 
-    def _hooks(self, number: int, agent: Agent) -> Hooks:
-        return Hooks(agent.hooks, self._hook_context, self._setup.user_code, partial(self._stage_failed, number))
+    def _hooks(self, number: int, agent: Agent, told: set[tuple[str, str]] | None = None) -> Hooks:
+        return Hooks(agent.hooks, self._hook_context, self._setup.user_code, partial(self._stage_failed, number), told)
 
-    def _caller_hooks(self) -> Hooks:
-        return self._hooks(0, self._setup.live.current.agent)
+    def _caller_hooks(self, told: set[tuple[str, str]] | None = None) -> Hooks:
+        return self._hooks(0, self._setup.live.current.agent, told)
 
     def _hook_context(self, audio: AudioFormat | None) -> HookContext:
         setup = self._setup
@@ -249,7 +250,7 @@ class Crew:
 
     def _progressed(self, identity: str, name: str, text: str) -> None:
         self._event("tool_progress", {"id": identity, "name": name, "text": text})
-        self._narrator.tool_progress(name, text)
+        self._narrator.tool_progress(identity, name, text)
 
     def _stage_failed(self, reply: int, stage: str, error: str) -> None:
         self._post(StageFailed(reply, stage, error))

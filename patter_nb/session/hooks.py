@@ -16,6 +16,9 @@ from patter_nb.turns.messages import Message
 HOOK_SECONDS = 5.0
 """How long a hook may take before it counts as failed: the caller waits for it."""
 
+MOST_TOLD = 5
+"""How many errors of hooks for audio are told, of one reply or one stretch of the caller's speech."""
+
 NOTHING = PipelineHooks()
 
 T = TypeVar("T")
@@ -24,7 +27,8 @@ T = TypeVar("T")
 class Hooks:
     """The hooks of one agent in one call, for one reply or for the caller's side.
 
-    `failed(stage, error)` is told of each that raised, took too long, or returned what it must not.
+    `failed(stage, error)` is told of each that raised, took too long, or returned what it must not. Of those for audio, which run
+    many times a second, it is told each error once; `told` holds which those were.
     """
 
     def __init__(
@@ -33,11 +37,15 @@ class Hooks:
         context: Callable[[AudioFormat | None], HookContext],
         user_code: UserCode,
         failed: Callable[[str, str], None],
+        told: set[tuple[str, str]] | None = None,
     ) -> None:
         self.given = hooks or NOTHING
         self._context = context
         self._user_code = user_code
         self._failed = failed
+        self._told: set[tuple[str, str]] = set() if told is None else told
+        self.kept_back = False
+        """Whether something went no further since its hook failed."""
 
     # The caller's side.
 
@@ -46,9 +54,7 @@ class Hooks:
         hook = self.given.before_send_to_stt
         if hook is None:
             return audio
-        given = self._context(audio_format)
-        outcome = await self._run("before_send_to_stt", hook, audio, given, read=audio_of)
-        return self._passed(outcome, audio, b"")
+        return await self._audio("before_send_to_stt", hook, audio, self._context(audio_format))
 
     async def after_transcribe(self, text: str) -> str:
         """The words as everybody shall see them; empty when they were vetoed."""
@@ -78,10 +84,13 @@ class Hooks:
     def after_synthesize(self, audio_format: AudioFormat) -> Callable[[bytes, str], Any] | None:
         """The hook for audio of this format; None when there is none."""
         hook = self.given.after_synthesize
-        return None if hook is None else partial(self._audio, "after_synthesize", hook, audio_format)
+        return None if hook is None else partial(self._synthesised, hook, audio_format)
 
-    async def _audio(self, stage: str, hook: Hook, audio_format: AudioFormat, audio: bytes, sentence: str) -> bytes:
-        outcome = await self._run(stage, hook, audio, sentence, self._context(audio_format), read=audio_of)
+    async def _synthesised(self, hook: Hook, audio_format: AudioFormat, audio: bytes, sentence: str) -> bytes:
+        return await self._audio("after_synthesize", hook, audio, sentence, self._context(audio_format))
+
+    async def _audio(self, stage: str, hook: Hook, audio: bytes, *more: Any) -> bytes:
+        outcome = await self._run(stage, hook, audio, *more, read=partial(audio_of, stage), once=True)
         return self._passed(outcome, audio, b"")
 
     async def _text(self, stage: str, hook: Hook | None, text: str, *, none: str | None = None) -> str:
@@ -96,16 +105,24 @@ class Hooks:
     def _passed(self, outcome: Outcome, otherwise: T, closed: T) -> T:
         """What the hook made of it; where it failed, `otherwise`, or `closed` if failures are to close."""
         if outcome.error is not None:
+            self.kept_back = self.kept_back or self.given.fail_closed
             return closed if self.given.fail_closed else otherwise
         made: T = outcome.value
         return made
 
-    async def _run(self, stage: str, hook: Hook, *arguments: Any, read: Callable[[Any], Any]) -> Outcome:
+    async def _run(self, stage: str, hook: Hook, *arguments: Any, read: Callable[[Any], Any], once: bool = False) -> Outcome:
         """What `read` makes of what `hook` returned; something of the wrong type is a failure like one that was raised."""
-        outcome = await self._user_code.call(hook, *arguments, deadline_seconds=HOOK_SECONDS, quick=True, read=read)
-        if outcome.error is not None:
+        outcome = await self._user_code.call(hook, *arguments, deadline_seconds=HOOK_SECONDS, quick=True, name=stage, read=read)
+        if outcome.error is not None and not (once and self._is_told(stage, outcome.error)):
             self._failed(stage, outcome.error)
         return outcome
+
+    def _is_told(self, stage: str, error: str) -> bool:
+        """Whether this was told before; errors that differ every time are told a few times."""
+        if (stage, error) in self._told or len(self._told) == MOST_TOLD:
+            return True
+        self._told.add((stage, error))
+        return False
 
 
 # What hooks may return.
@@ -118,12 +135,12 @@ def text_of(stage: str, returned: Any) -> str | None:
     return returned
 
 
-def audio_of(returned: Any) -> bytes:
+def audio_of(stage: str, returned: Any) -> bytes:
     """Audio, none for None. `ConfigTypeError` for what is neither."""
     if returned is None:
         return b""
     if not isinstance(returned, bytes | bytearray):
-        raise ConfigTypeError(f"it returned {type(returned).__name__}; it returns bytes or None")
+        raise ConfigTypeError(f"{stage} returned {type(returned).__name__}; it returns bytes or None")
     return bytes(returned)
 
 

@@ -126,13 +126,15 @@ class Pipeline:
 
     def fill(self, number: int, text: str) -> None:
         """Say a filler line within a reply that waits for its tool."""
-        if (reply := self._replies.get(number)) is not None:
+        reply = self._replies.get(number)
+        if reply is not None and not reply.wording.is_blocked:  # else the replacement is the last thing that is said
             reply.speech.say(text)
 
     def cancel(self, number: int) -> None:
         """Stop generating and synthesising."""
         if (reply := self._replies.pop(number, None)) is not None:
             reply.speech.cancel()
+            reply.wording.cancel()
             if reply.task is not None:
                 reply.task.cancel()
 
@@ -202,7 +204,7 @@ class Pipeline:
         elif isinstance(event, ToolRequest):
             if reply.rounds >= MOST_ROUNDS:
                 raise ConfigError(f"The model still asks for tools after {MOST_ROUNDS} rounds of them in one reply.")
-            if reply.wording.blocks_late:
+            if reply.asked_for or reply.wording.may_block:
                 reply.asked_for.append(event)
             else:
                 self._call_tool(reply, event)
@@ -227,7 +229,7 @@ class Pipeline:
         return identity
 
     async def _complete(self, reply: Reply) -> None:
-        self._post(ReplyGenerated(reply.number))
+        self._post(ReplyGenerated(reply.number, silenced=reply.wording.is_silenced))
         await reply.speech.finished()
         self._stamp(reply, "tts_last_byte_at")
 

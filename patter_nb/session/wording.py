@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 
 from patter_nb.agent import Agent
@@ -22,8 +23,23 @@ from patter_nb.turns.events import Event, GuardrailHit, InstantRecorded, StageFa
 from patter_nb.turns.sentences import Segmenter
 
 
+@dataclass(slots=True)
+class Before:
+    """What stands before the sentence that is looked at."""
+
+    written: str = ""
+    """The sentence before, as the model wrote it."""
+    said: str = ""
+    """The last one that was said, as it was said: hooks may have made another of it, or left some out."""
+    tail: str = ""
+    """The end of all that was said, as terms are compared: as much of it as a term can begin in."""
+
+
 class Wording:
-    """The text of one reply. `say` gets what may be spoken; `blocked` is called once, when the rest of the reply is replaced."""
+    """The text of one reply. `say` gets what may be spoken; `blocked` is called once, when the rest of the reply is replaced.
+
+    `may_be_empty`: whoever writes the answers says nothing on purpose when one is empty.
+    """
 
     def __init__(
         self,
@@ -37,6 +53,7 @@ class Wording:
         post: Callable[[Event], None],
         now: Callable[[], float],
         blocked: Callable[[], None],
+        may_be_empty: bool = False,
     ) -> None:
         self._reply = reply
         self._agent = agent
@@ -52,25 +69,44 @@ class Wording:
         self._segmenter = Segmenter(aggressive_first_flush=agent.aggressive_first_flush, language=agent.language)
         self._terms = TermFilter(self._rails)
         self._response: list[str] = []
-        self._before_checks = self._before_voice = ""
-        """The sentence before, as it was written and as it was said."""
+        self._before = Before()
         self._longest = max((len(normalised(term)) for rail in self._rails for term in rail.blocked_terms or ()), default=0)
-        self._spoken = ""
-        """The end of all that was said, as terms are compared: as much of it as a term can begin in."""
         self._held_since: float | None = None
         self._stamped: set[str] = set()
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self._worker: asyncio.Task[None] | None = None
         given = hooks.given
         self._staged = bool(self._checks or given.tiers.on_sentence or agent.text_transforms or given.before_synthesize)
-        self.blocks_late = bool(self._rails) and (self._staged or given.tiers.on_response is not None)
-        """Whether text that was fed may still be blocked later, until `end` has returned."""
+        self._blocks_late = bool(self._rails) and (self._staged or given.tiers.on_response is not None)
+        self._written = may_be_empty
+        """Whether there was an answer that could have been said."""
+        self._kept_back = False
+        """Whether some of it was not said since something failed."""
+        self._cancelled = False
         self.is_blocked = False
+
+    @property
+    def may_block(self) -> bool:
+        """Whether guardrails have not seen all that was fed: some of it may be blocked until `end` has returned."""
+        return bool(self._rails) and (self._blocks_late or self._terms.held > 0 or self._segmenter.holds_text)
+
+    @property
+    def is_silenced(self) -> bool:
+        """Whether there was an answer and nothing is said of it on purpose: the user's stages took all of it out."""
+        failed = self._kept_back or self._hooks.kept_back
+        return self._written and not self._before.said and not failed
+
+    def cancel(self) -> None:
+        """The reply is cut off: no hook and no check looks at it any more."""
+        self._cancelled = True
+        if self._worker is not None:
+            self._worker.cancel()
 
     def feed(self, text: str) -> None:
         """A piece of the model's text."""
-        if self.is_blocked or not text:
+        if self.is_blocked or self._cancelled or not text:
             return
+        self._written = self._written or bool(text.strip())
         text = self._chunk(text)
         if self._hooks.given.tiers.on_response is not None:
             self._response.append(text)
@@ -79,6 +115,8 @@ class Wording:
 
     async def end(self) -> None:
         """An answer of the model is complete. Returns when all of it was handed to the voice."""
+        if self._cancelled:
+            return
         if self._response:
             whole, self._response = "".join(self._response), []
             self._write(await self._hooks.on_response(whole))
@@ -99,7 +137,8 @@ class Wording:
         with guard(partial(self._failed, stage), who=stage):
             chunks.append(text_of(stage, hook(text)))
         if not chunks:
-            return "" if self._hooks.given.fail_closed else text
+            self._kept_back = self._hooks.given.fail_closed
+            return "" if self._kept_back else text
         return text if chunks[0] is None else chunks[0]
 
     def _write(self, text: str) -> None:
@@ -140,31 +179,37 @@ class Wording:
         while (segment := await self._queue.get()) is not None:
             if not self.is_blocked:
                 self._stamp("stages_started_at")
-                with guard(partial(self._failed, "stages"), who="the stages of the text"):
+                with guard(self._left_out, who="the stages of the text"):
                     await self._through_stages(segment)
                 self._stamp("stages_ended_at")
 
+    def _left_out(self, error: str) -> None:
+        self._kept_back = True
+        self._failed("stages", error)
+
     async def _through_stages(self, segment: str) -> None:
-        if await self._blocked_by_check(segment, self._before_checks, "check"):
+        written, said = self._before.written, self._before.said
+        if await self._blocked_by_check(segment, written, "check"):
             return
-        self._before_checks = segment
+        self._before.written = segment
         text = self._transformed(await self._hooks.on_sentence(segment))
         text = (await self._hooks.before_synthesize(text)).strip() if text else ""
         if not text or self.is_blocked:
             return
-        if text != segment and await self._blocked_by_check(text, self._before_voice, "last check"):
+        # The same sentence is another matter after one that was changed.
+        if (text != segment or said != written) and await self._blocked_by_check(text, said, "last check"):
             return
         self._say(text)
 
     def _say(self, text: str) -> None:
         """The last look: nothing that a guardrail names gets past here, whoever wrote it."""
         if self._longest:
-            spoken = normalised(f"{self._spoken} {text}")
+            spoken = normalised(f"{self._before.tail} {text}")
             if (hit := find(self._rails, spoken)) is not None:
                 self._block(hit, 0.0, "last look")
                 return
-            self._spoken = spoken[-self._longest :]
-        self._before_voice = text
+            self._before.tail = spoken[-self._longest :]
+        self._before.said = text
         self._speak(text)
 
     async def _blocked_by_check(self, text: str, before: str, stage: str) -> bool:
@@ -172,9 +217,12 @@ class Wording:
         for rail in self._checks:
             assert rail.check is not None
             seen = f"{before} {text}" if before else text
-            outcome = await self._user_code.call(rail.check, seen, deadline_seconds=HOOK_SECONDS, quick=True, read=bool)
+            name = f"guardrail {rail.name}"
+            outcome = await self._user_code.call(
+                rail.check, seen, deadline_seconds=HOOK_SECONDS, quick=True, name=name, read=bool
+            )
             if outcome.error is not None:
-                self._failed(f"guardrail {rail.name}", outcome.error)
+                self._failed(name, outcome.error)
             if outcome.value or (outcome.error is not None and rail.fail_closed):
                 self._block(Hit(rail, None), (self._now() - asked_at) * 1000, stage)
                 return True
@@ -185,7 +233,7 @@ class Wording:
             if not text:
                 break
             with guard(partial(self._failed, "text_transforms"), who=_name(transform)):
-                text = _transformed(transform, text)
+                text = _applied(transform, text)
         return text
 
     def _block(self, hit: Hit, added_ms: float, stage: str) -> None:
@@ -211,7 +259,7 @@ class Wording:
             self._post(InstantRecorded(self._reply, name, self._now()))
 
 
-def _transformed(transform: Callable[[str], str], text: str) -> str:
+def _applied(transform: Callable[[str], str], text: str) -> str:
     returned: object = transform(text)
     if not isinstance(returned, str):
         raise ConfigTypeError(f"{_name(transform)} returned {type(returned).__name__}; it returns a string")
@@ -219,4 +267,5 @@ def _transformed(transform: Callable[[str], str], text: str) -> str:
 
 
 def _name(function: object) -> str:
-    return getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
+    name = getattr(function, "__qualname__", type(function).__name__).replace("<locals>.", "")
+    return f"the text transform {name}"

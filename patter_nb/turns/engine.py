@@ -38,10 +38,10 @@ whose row is already written goes to the turn that is open, or opens the next.
 the door, except that what it consumed is paid for, a tool that finished has finished, and the carrier was told to
 clear when it was told. A reply is complete when it is generated and all its audio was heard, as the carrier's marks
 prove. An answer that fails unheard is replaced by the fallback line in the same turn, whose row says from when to
-when the caller waited for it; a reply that fails while it is heard plays out what there is; an empty one just fails.
-So does one whose model brings nothing for `reply_timeout_seconds` after it was asked, or neither a segment nor a tool
-call for as long again after its first token. After `max_failures` failures without a success between them the agent
-says goodbye.
+when the caller waited for it; a reply that fails while it is heard plays out what there is; an empty one just fails,
+unless it is silenced: the user's own stages left nothing of it. So does one whose model brings nothing for
+`reply_timeout_seconds` after it was asked, or neither a segment nor a tool call for as long again after its first
+token. After `max_failures` failures without a success between them the agent says goodbye.
 
 **Providers** may decide instead: one that ends turns by itself replaces the silence granted, and one that begins
 replies by itself has them adopted under a number of ours instead of ordered. All else holds for them too.
@@ -313,7 +313,7 @@ class TurnEngine:
         if turn is None or not turn.reply.complete:
             return False
         reply = turn.reply
-        if not reply.segments:
+        if not reply.segments and not reply.silenced:
             self._note_failure(turn, "llm", "the reply was empty")
         elif reply.heard_until is not None:
             turn.instants["finished_at"] = reply.heard_until

@@ -140,9 +140,13 @@ class SegmentAligned:
 
 @dataclass(frozen=True, slots=True)
 class ReplyGenerated:
-    """The reply's text is complete: no further segment will come (until tools, if any were called, have returned)."""
+    """The reply's text is complete: no further segment will come (until tools, if any were called, have returned).
+
+    `silenced`: that there is none was meant, since the user's own stages took out what the model wrote.
+    """
 
     reply: int
+    silenced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ class Reply:
     """Whether a token has come since it was asked."""
     round: int = 0
     generated: bool = False
+    silenced: bool = False
+    """Whether it is meant to be empty, if it is."""
     progressed: bool = False
     """Whether the model has brought a segment or a tool call since it was asked."""
     filled: bool = False
@@ -127,8 +129,8 @@ class Reply:
         if (segment := self.segments.get(event.segment)) is not None:
             segment.aligned(event.points)
 
-    def text_generated(self, _event: ReplyGenerated, _now: float) -> None:
-        self.generated = True
+    def text_generated(self, event: ReplyGenerated, _now: float) -> None:
+        self.generated, self.silenced = True, event.silenced
 
     def audio_heard(self, event: AudioHeard, _now: float) -> None:
         segment = self.segments.get(event.segment)

@@ -79,6 +79,11 @@ class Segmenter:
         self._text = (self._text + token.replace("\n", " ").replace("\r", " ")).lstrip()
         return self._cut()
 
+    @property
+    def holds_text(self) -> bool:
+        """Whether something was pushed that is in no segment yet."""
+        return bool(self._text)
+
     def flush(self) -> list[str]:
         """What is left, when the reply's text is complete. The segmenter can then be used for another one."""
         rest = self._text.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -41,11 +42,11 @@ class Way:
         self.spawned: list[asyncio.Task[None]] = []
         self.front = HookedRecogniser(self.recogniser, MULAW_8K, self._hooks, self._spawn)
 
-    def _hooks(self) -> Hooks:
+    def _hooks(self, told: set[tuple[str, str]]) -> Hooks:
         def context(audio: AudioFormat | None) -> HookContext:
             return HookContext("c", "", "", (), audio)
 
-        return Hooks(self.hooks, context, UserCode(), lambda *failure: self.failed.append(failure))
+        return Hooks(self.hooks, context, UserCode(), lambda *failure: self.failed.append(failure), told)
 
     def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
         self.spawned.append(asyncio.create_task(work, name=name))
@@ -122,9 +123,29 @@ def test_one_that_raises_lets_the_audio_pass_or_keeps_it(virtual: Virtual, close
 
     way = virtual(main())
     assert way.recogniser.heard == ([("speech", 0.05), "finalize"] if closed else ORDER)
-    assert [(stage, error.endswith("raised ValueError: no audio")) for stage, error in way.failed] == [
-        ("before_send_to_stt", True)
-    ] * 2
+    assert way.failed == [("before_send_to_stt", "before_send_to_stt raised ValueError: no audio")] * 2, "one for each stretch"
+
+
+@pytest.mark.parametrize(("said", "told"), [(["no audio"], 1), (["odd", "even"], 2), ([f"frame {n}" for n in range(50)], 5)])
+def test_what_goes_wrong_is_told_once_for_each_stretch_of_speech_and_never_for_each_frame(
+    virtual: Virtual, said: list[str], told: int
+) -> None:
+    frames = itertools.count()
+
+    def broken(audio: bytes, ctx: HookContext) -> bytes:
+        raise ValueError(said[next(frames) % len(said)])
+
+    async def main() -> list[int]:
+        way, counts = Way(broken), list[int]()
+        for _ in range(2):
+            way.front.speech_started(0.0)
+            for _ in range(50):
+                way.front.push(b"a", 0.1)
+            await asyncio.sleep(1)
+            counts.append(len(way.failed))
+        return counts
+
+    assert virtual(main()) == [told, 2 * told]
 
 
 def test_audio_that_is_none_is_told_and_what_came_in_is_heard(virtual: Virtual) -> None:
@@ -136,7 +157,7 @@ def test_audio_that_is_none_is_told_and_what_came_in_is_heard(virtual: Virtual) 
 
     way = virtual(main())
     assert way.recogniser.heard == [(b"a", 0.1)]
-    assert way.failed == [("before_send_to_stt", "it returned str; it returns bytes or None")]
+    assert way.failed == [("before_send_to_stt", "before_send_to_stt returned str; it returns bytes or None")]
 
 
 def test_what_comes_after_an_edit_took_the_hook_away_waits_for_what_came_before(virtual: Virtual) -> None:

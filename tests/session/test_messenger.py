@@ -180,9 +180,10 @@ def test_what_is_no_answer_is_the_turns_error_and_the_call_goes_on(hold: Hold, o
     assert held.tasks_left in ([], ["callbacks"])
 
 
-def test_an_empty_answer_says_nothing_and_the_turn_says_so(hold: Hold) -> None:
+def test_an_empty_answer_says_nothing_and_is_no_failure(hold: Hold) -> None:
     held = held_with(hold, lambda message: "", no_reply_seconds=2.0)
-    assert (held.turn(1).heard_text, held.turn(1).error) == ("", "the reply was empty")
+    assert (held.turn(1).heard_text, held.turn(1).error) == ("", None)
+    assert held.events("reply_failed") == []
 
 
 def test_a_generator_of_an_interrupted_answer_is_closed(hold: Hold) -> None:

@@ -151,6 +151,22 @@ async def _exits() -> AsyncIterator[Any]:
     raise SystemExit(1)
 
 
+async def _waits_for_another() -> AsyncIterator[Any]:
+    other = asyncio.ensure_future(asyncio.sleep(5))
+    other.cancel()
+    await other
+    yield TextDelta("never")
+
+
+class Panic(BaseException):
+    """As extensions written in Rust have it."""
+
+
+async def _panics() -> AsyncIterator[Any]:
+    yield TextDelta("It ")
+    raise Panic("index out of range")
+
+
 async def _asks_for(identity: Any) -> AsyncIterator[Any]:
     yield ToolRequest(identity, "weather", "{}")
 
@@ -230,6 +246,8 @@ def test_a_reply_that_cannot_even_be_begun_has_failed_and_the_call_ends_politely
 USAGE = Usage("llm", "mine", "m", input_tokens=3, output_tokens=5)
 WRITTEN = [
     (lambda _: _raises(), "mine raised ZeroDivisionError: division by zero", FALLBACK),
+    (lambda _: _waits_for_another(), "mine was cancelled.", FALLBACK),
+    (lambda _: _panics(), "mine raised Panic: index out of range", FALLBACK),
     (lambda _: _exits(), "mine raised SystemExit: 1", FALLBACK),
     (lambda _: _asks_for(None), "mine raised TypeError: id of a ToolRequest is NoneType; it must be a string.", FALLBACK),
     (_raises_when_called, "mine raised ZeroDivisionError: division by zero", FALLBACK),

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from patter_nb.callbacks import Callbacks
+from patter_nb.callers import Line
 from patter_nb.guardrails import Guardrail, guardrail
 from patter_nb.hooks import PipelineHooks
 from patter_nb.providers.base import TextDelta
 from patter_nb.providers.scripted import ScriptedLLM
 from patter_nb.text import filter_for_tts
-from patter_nb.tools import tool
+from patter_nb.tools import Reassurance, tool
 from patter_nb.turns.messages import ToolRequest
 
 Hold = Callable[..., Any]
@@ -85,6 +87,16 @@ def test_a_check_sees_each_sentence_with_the_one_before(hold: Hold) -> None:
     assert held.turn(1).heard_text == f"One alpha here. Two of them. Three alpha. {SORRY}"
 
 
+def test_a_check_sees_a_sentence_that_stayed_as_it_was_with_what_was_said_before_it(hold: Hold) -> None:
+    words = {"Foo is.": "I say alpha.", "Two.": None}
+    hooks = PipelineHooks(before_synthesize=lambda sentence, ctx: words.get(sentence, sentence))
+    said_first = {"Foo is. A beta.": "I say alpha.", "Foo is. Two. A beta.": "I say alpha.", "A beta. Foo is.": "A beta."}
+    for answer, heard in said_first.items():
+        held = said(hold, answer, guardrails=[seen_by([])], hooks=hooks)
+        assert held.turn(1).heard_text == f"{heard} {SORRY}"
+        assert held.events("guardrail")[0]["stage"] == "last check"
+
+
 async def _async_check(text: str) -> bool:
     await asyncio.sleep(0.01)
     return "bad" in text
@@ -98,8 +110,8 @@ def _raises(text: str) -> bool:
     ("rail", "heard", "error"),
     [
         (Guardrail("a", check=_async_check), f"Good. {SORRY}", None),
-        (Guardrail("r", check=_raises), "Good. This is bad.", "_raises raised KeyError: 'no model'"),
-        (Guardrail("r", check=_raises, fail_closed=True), SORRY, "_raises raised KeyError: 'no model'"),
+        (Guardrail("r", check=_raises), "Good. This is bad.", "guardrail r raised KeyError: 'no model'"),
+        (Guardrail("r", check=_raises, fail_closed=True), SORRY, "guardrail r raised KeyError: 'no model'"),
     ],
 )
 def test_checks_may_be_async_and_one_that_raises_passes_or_blocks(hold: Hold, rail: Guardrail, heard: str, error: Any) -> None:
@@ -207,7 +219,7 @@ def test_a_hook_that_takes_too_long_is_left_behind(hold: Hold) -> None:
 
 def test_a_transform_that_raises_or_returns_nonsense_is_left_out(hold: Hold) -> None:
     turn = said(hold, "One.", text_transforms=[_broken, lambda text: 5, str.upper]).turn(1)
-    assert (turn.heard_text, turn.error) == ("ONE.", "_broken raised ValueError: it broke")
+    assert (turn.heard_text, turn.error) == ("ONE.", "the text transform _broken raised ValueError: it broke")
 
 
 class Ambiguous:
@@ -284,6 +296,126 @@ def test_a_tool_that_was_asked_for_after_blocked_words_is_not_run(hold: Hold, se
     held = hold(["One?"], llm=ScriptedLLM([[TextDelta(f"This is fine{end}"), asks], "Done."]), tools=[order], **settings)
     assert [run.id for run in held.turn(1).tools] == ["t1"]
     assert held.turn(1).heard_text == f"This is fine{end} Done."
+
+
+HALVES: list[tuple[list[list[Any]], list[str]]] = [
+    # What the model answers one after another where "grand palace" is blocked, and which tools are run
+    ([["The grand ", "f", "palace."]], []),
+    ([["The grand ", "f", "hall."]], ["f"]),
+    ([["The grand ", "f", "hall. ", "g", "More."]], ["f", "g"]),
+    ([["The grand", "f"], ["palace", "g"]], ["f"]),
+    ([["The grand", "f"], ["palace now. ", "g"]], ["f"]),
+    ([["The grand", "f"], ["hall", "g"]], ["f", "g"]),
+]
+
+
+@pytest.mark.parametrize(("answers", "run"), HALVES)
+def test_a_tool_that_is_asked_for_within_a_blocked_term_is_not_run(hold: Hold, answers: list[list[str]], run: list[str]) -> None:
+    done: list[str] = []
+    run_by = {name: lambda name=name: done.append(name) for name in "fg"}
+    tools = [tool(name=name, handler=handler, parameters={"type": "object"}) for name, handler in run_by.items()]
+    replies = [[ToolRequest(each, each, "{}") if each in run_by else TextDelta(each) for each in answer] for answer in answers]
+    rail = guardrail("palace", blocked_terms=["grand palace"])
+    held = hold(["One?"], llm=ScriptedLLM([*replies, "Done."]), tools=tools, guardrails=[rail])
+    assert done == run
+    assert held.turn(1).heard_text.endswith("Done." if "hall" in repr(answers) else SORRY)
+
+
+@pytest.mark.parametrize("rail", [guardrail("bad", blocked_terms=["bad"]), Guardrail("bad", check=lambda text: "bad" in text)])
+def test_no_filler_line_is_said_after_the_replacement(hold: Hold, rail: Guardrail) -> None:
+    async def slow() -> str:
+        await asyncio.sleep(4)
+        return "done"
+
+    look = tool(name="look", handler=slow, reassurance=Reassurance("One moment.", after_ms=500))
+    words = [ToolRequest("t1", "look", "{}"), *pieces("This is bad.", 4)]
+    held = said(hold, words, tools=[look], guardrails=[rail])
+    assert held.turn(1).heard_text == SORRY
+
+
+def test_no_hook_and_no_check_looks_at_a_reply_that_was_cut_off(hold: Hold) -> None:
+    at: list[tuple[float, str]] = []
+    ended: list[str] = []
+
+    async def check(text: str) -> bool:
+        at.append((asyncio.get_running_loop().time(), text))
+        try:
+            await asyncio.sleep(0.6)
+        except asyncio.CancelledError:
+            ended.append(text)
+            raise
+        return False
+
+    story = " ".join(f"Sentence number {number} is here now." for number in range(12))
+    lines = ["One?", Line("Stop please right now and listen to me.", interrupt_after_seconds=1.0)]
+    held = hold(lines, llm=ScriptedLLM([story, "Fine."]), guardrails=[Guardrail("slow", check=check)])
+    cut_at = held.tap.zero + held.turn(1).instants["cleared_at"]
+    assert [text for when, text in at if when > cut_at] == ["Fine."]
+    assert len([text for when, text in at if when < cut_at]) < 8
+    assert len(ended) == 1
+    assert (held.turn(2).heard_text, held.tasks_left) == ("Fine.", [])
+
+
+SILENCED: list[dict[str, Any]] = [
+    {"hooks": PipelineHooks(after_llm=lambda text, ctx: "")},
+    {"hooks": PipelineHooks(after_llm={"on_chunk": lambda chunk: ""})},
+    {"hooks": PipelineHooks(after_llm={"on_sentence": lambda sentence, ctx: ""})},
+    {"hooks": PipelineHooks(before_synthesize=lambda sentence, ctx: None)},
+    {"text_transforms": [lambda text: ""]},
+    {"text_transforms": [lambda text: " "]},
+    {"llm": None, "callbacks": Callbacks(on_message=lambda message: "")},
+]
+
+
+@pytest.mark.parametrize("settings", SILENCED)
+def test_a_reply_that_is_silenced_on_purpose_is_no_failure(hold: Hold, settings: dict[str, Any]) -> None:
+    held = hold(["One?", "Two?", "Three?", "Four?"], no_reply_seconds=2.0, **settings)
+    assert [(turn.heard_text, turn.error) for turn in held.turns[1:]] == [("", None)] * 4
+    assert (held.events("reply_failed"), held.session.end_reason) == ([], "caller hung up")
+
+
+def test_a_model_that_writes_nothing_fails_whatever_the_stages_do(hold: Hold) -> None:
+    for answer in ("", " "):
+        held = said(hold, answer, hooks=PipelineHooks(before_synthesize=lambda sentence, ctx: None), no_reply_seconds=2.0)
+        assert held.turn(1).error == "the reply was empty"
+        assert held.turn(2).error is None
+
+
+def _odd(sentence: str, ctx: Any) -> str:
+    return Odd(sentence)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hooks": PipelineHooks(before_synthesize=_broken, fail_closed=True)},
+        {"hooks": PipelineHooks(after_llm={"on_chunk": _broken}, fail_closed=True)},
+        {"hooks": PipelineHooks(before_synthesize=_odd)},
+    ],
+)
+def test_a_reply_of_which_nothing_is_left_since_a_stage_failed_is_a_failure(hold: Hold, settings: dict[str, Any]) -> None:
+    held = hold(["One?", "Two?", "Three?", "Four?"], no_reply_seconds=2.0, **settings)
+    assert [event["error"] for event in held.events("reply_failed")] == ["the reply was empty"] * 3
+    assert held.session.end_reason == "3 failures in a row"
+
+
+def _cancels(*_: Any) -> Any:
+    raise asyncio.CancelledError("x")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"hooks": PipelineHooks(after_llm={"on_chunk": _cancels})}, "after_llm.on_chunk was cancelled."),
+        ({"hooks": PipelineHooks(before_synthesize=_cancels)}, "before_synthesize was cancelled."),
+        ({"text_transforms": [_cancels]}, "the text transform _cancels was cancelled."),
+        ({"guardrails": [Guardrail("r", check=_cancels)]}, "guardrail r was cancelled."),
+    ],
+)
+def test_a_stage_that_says_it_was_cancelled_has_failed(hold: Hold, settings: dict[str, Any], error: str) -> None:
+    held = said(hold, "One. Two.", **settings)
+    assert (held.turn(1).heard_text, held.turn(1).error) == ("One. Two.", error)
+    assert held.turn(2).heard_text == "Fine."
 
 
 def test_where_nothing_is_blocked_later_a_tool_runs_while_the_model_still_writes(hold: Hold) -> None:

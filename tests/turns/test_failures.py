@@ -228,6 +228,15 @@ def test_an_empty_reply_is_a_failure_and_nothing_is_said(talk):
     assert call.conversation() == [("user", "when")]
 
 
+def test_an_empty_reply_that_was_silenced_is_no_failure_and_the_next_turn_is_answered(talk):
+    call = talk()
+    for start in (1.0, 11.0, 21.0, 31.0):
+        call.caller(start, start + 1, "when")
+        call.tell(start + 1.5, ReplyGenerated(call.replies[-1].reply, silenced=True))
+    assert [(row.error, row.agent_text) for row in call.rows] == [(None, "")] * 4
+    assert call.events("reply_failed") == []
+
+
 def failing(call, number, start):
     """One turn whose answer and fallback both fail."""
     call.caller(start, start + 1, f"turn {number}")

@@ -25,6 +25,17 @@ def tokens_of(text, choice):
     return tokens
 
 
+def test_it_holds_text_until_that_is_in_a_segment():
+    segmenter = Segmenter()
+    held = []
+    for token in ("", " ", "One", ". ", "Two."):
+        segmenter.push(token)
+        held.append(segmenter.holds_text)
+    segmenter.push("And")
+    segmenter.flush()
+    assert [*held, segmenter.holds_text] == [False, False, True, False, False, False]
+
+
 WHOLE = [
     ("Hello there. How are you?", ["Hello there.", "How are you?"]),
     ("No. We are closed! Really? Yes; come in… Bye", ["No.", "We are closed!", "Really?", "Yes;", "come in…", "Bye"]),
