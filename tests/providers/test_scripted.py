@@ -9,11 +9,12 @@ import math
 import numpy as np
 import pytest
 
-from patter_nb.audio.convert import decode
+from patter_nb.audio.convert import decode, encode
 from patter_nb.audio.formats import MULAW_8K, PCM_8K, PCM_16K, PCM_24K, AudioFormat
 from patter_nb.audio.loudness import first_audible, speech_blocks
 from patter_nb.clock import run_virtual
 from patter_nb.errors import ConfigError, ConfigTypeError, ProviderError
+from patter_nb.phone import Patter
 from patter_nb.providers.base import Alignment, AudioChunk, CallContext, TextDelta, Transcript, TurnEnded
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS, pitch_hz
 from patter_nb.turns.messages import Message, ToolRequest
@@ -144,6 +145,75 @@ def test_interims_grow_word_by_word_with_the_speech_that_is_pushed():
 def test_a_recogniser_that_ends_turns_says_so_after_each_final_with_words():
     said = listen(ScriptedSTT(["Hi."], ends_turns="provider"), *utterance(0.0), *utterance(2.0))
     assert [event for _, event in said if isinstance(event, TurnEnded)] == [TurnEnded(1.0)]
+
+
+def on_the_line(stt, *parts, audio=MULAW_8K):
+    """What the recogniser said of a line of (amplitude, seconds), told of speech where that is loud or None."""
+
+    async def main():
+        async with stt.open(CALL, audio) as stream:
+            reader = asyncio.create_task(timed(stream))
+            frame, noise, at = round(0.02 * audio.hz), np.random.default_rng(3), 0.0
+            for amplitude, seconds in parts:
+                if amplitude is None or amplitude >= 1000:
+                    stream.speech_started(at)
+                for _ in range(round(seconds / 0.02)):
+                    await asyncio.sleep(0.02)
+                    at += 0.02
+                    stream.push(
+                        encode((amplitude * noise.standard_normal(frame)).clip(-32768, 32767).astype(np.int16), audio), at
+                    )
+        return [(round(at, 2), event) for at, event in await reader if not isinstance(event, Usage)]
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("audio", [MULAW_8K, PCM_8K, PCM_24K])
+@pytest.mark.parametrize("noise", [0, 50, 200])
+def test_a_recogniser_that_ends_turns_does_so_by_itself_when_the_voice_falls_silent(audio, noise):
+    stt = ScriptedSTT(["Hi.", "Bye."], ends_turns="provider", silence_seconds=0.4, final_seconds=0.1)
+    pause = (noise, 0.3)
+    said = on_the_line(stt, (noise, 1.0), (12000, 1.0), pause, (9000, 0.5), (noise, 1.2), (2000, 0.5), (noise, 3.0), audio=audio)
+    near = {name: pytest.approx(at, abs=0.021) for name, at in {"one": 2.8, "two": 4.5}.items()}
+    assert said == [
+        (pytest.approx(3.3, abs=0.021), final("Hi.", started_at=pytest.approx(1.0), ended_at=near["one"])),
+        (pytest.approx(3.3, abs=0.021), TurnEnded(near["one"])),
+        (pytest.approx(5.0, abs=0.021), final("Bye.", started_at=pytest.approx(4.0), ended_at=near["two"])),
+        (pytest.approx(5.0, abs=0.021), TurnEnded(near["two"])),
+    ]
+
+
+def test_a_voice_that_goes_on_before_the_final_is_one_utterance_also_where_the_recogniser_ends_turns():
+    stt = ScriptedSTT(["Hi.", "Bye."], ends_turns="provider", silence_seconds=0.4, final_seconds=0.2)
+    said = on_the_line(stt, (3000, 1.0), (0, 0.5), (3000, 1.0), (0, 2.0))
+    assert [event for _, event in said] == [
+        final("Hi.", started_at=0.0, ended_at=pytest.approx(2.5, abs=0.021)),
+        TurnEnded(pytest.approx(2.5, abs=0.021)),
+    ]
+
+
+def test_silence_counts_from_the_beginning_of_speech_however_long_it_was_before():
+    stt = ScriptedSTT(["Hi."], ends_turns="provider", silence_seconds=0.4, final_seconds=0.1)
+    ((at, said), _) = on_the_line(stt, (300, 1.0), (5, 3.0), (None, 0.0), (5, 0.3), (3000, 1.0), (5, 1.0))
+    assert (at, said.text, said.started_at) == (pytest.approx(5.8, abs=0.021), "Hi.", pytest.approx(4.0))
+
+
+def test_silence_alone_ends_no_turn_and_one_that_waits_to_be_asked_ends_none():
+    assert on_the_line(ScriptedSTT(["Hi."], ends_turns="provider"), (300, 1.0), (5, 3.0)) == []
+    assert on_the_line(ScriptedSTT(["Hi."]), (3000, 1.0), (0, 3.0)) == []
+
+
+@pytest.mark.parametrize("noise_db", [None, 10])
+def test_a_call_whose_recogniser_ends_turns_is_held_to_its_end(noise_db):
+    async def main():
+        phone = Patter(store=False, show=False)
+        stt = ScriptedSTT(["one", "two"], ends_turns="provider")
+        agent = phone.agent("A hotel.", stt=stt, llm=ScriptedLLM(["First.", "Second."]), tts=ScriptedTTS())
+        lines = ["One?", "Two, which is a rather long sentence, and it goes on? Yes, it does."]
+        call = await phone.test(agent, lines, speed="max", noise_db=noise_db)
+        return call.turns[["caller_text", "heard_text"]].to_numpy().tolist()
+
+    assert asyncio.run(main())[-2:] == [["one", "First."], ["two", "Second."]]
 
 
 @pytest.mark.parametrize("audio", [MULAW_8K, PCM_8K, PCM_16K, PCM_24K])
@@ -369,8 +439,7 @@ REPRS = [
 @pytest.mark.parametrize("provider", REPRS, ids=repr)
 def test_a_repr_is_the_call_that_makes_the_same_provider(provider):
     names = {
-        value.__name__: value
-        for value in (ScriptedSTT, ScriptedLLM, ScriptedTTS, AudioFormat, Price, TextDelta, ToolRequest)
+        value.__name__: value for value in (ScriptedSTT, ScriptedLLM, ScriptedTTS, AudioFormat, Price, TextDelta, ToolRequest)
     }
     assert repr(eval(repr(provider), names)) == repr(provider)
 
@@ -390,6 +459,7 @@ BAD = [
     (lambda: ScriptedSTT(["x"], fails_at=True), ConfigTypeError, "fails_at is True"),
     (lambda: ScriptedSTT(["x"], used_up="loop"), ConfigError, "used_up is 'loop'; it must be 'empty' or 'fail'"),
     (lambda: ScriptedSTT(["x"], ends_turns="never"), ConfigError, "ends_turns is 'never'"),
+    (lambda: ScriptedSTT(["x"], silence_seconds=0), ConfigError, "silence_seconds is 0; it must be greater than 0"),
     (lambda: ScriptedSTT(["x"], formats=()), ConfigError, "formats is empty"),
     (lambda: ScriptedSTT(["x"], formats=MULAW_8K), ConfigTypeError, "it must be a tuple of AudioFormat"),
     (lambda: ScriptedSTT(["x"], provider=""), ConfigTypeError, "provider is ''"),

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
+from patter_nb.audio.convert import decode
 from patter_nb.audio.formats import AudioFormat
+from patter_nb.audio.loudness import BLOCK_SECONDS, block_rms
 from patter_nb.errors import ConfigTypeError, ProviderError
 from patter_nb.providers.base import CallContext, STTEvent, Transcript, TurnEnded
 from patter_nb.providers.scripted import settings
@@ -17,10 +19,13 @@ from patter_nb.turns.usage import Price, Usage
 INTERIM_SECONDS = 0.3
 """Speech after which one more word is understood."""
 
+QUIET = 10.0 ** (-15.0 / 20.0)
+"""What is 15 dB below the loudest of an utterance is silence to a recogniser that ends turns: pauses, and noise on the line."""
+
 
 @dataclass(eq=False, repr=False)
 class ScriptedSTT:
-    """Hears its lines, whatever is said: line after line, one for each utterance it was asked to finalise.
+    """Hears its lines, whatever is said: line after line, one for each utterance it was asked to finalise, or ended itself.
 
     An utterance is speech that was announced by `speech_started`; silence finalises to an empty transcript and uses no line. When
     the caller goes on before a final is out, that final is withheld and the utterance goes on, too. A stream that is opened again
@@ -40,7 +45,9 @@ class ScriptedSTT:
     used_up: Literal["empty", "fail"] = "empty"
     """What an utterance after the last line brings: an empty transcript, or a `ProviderError`."""
     ends_turns: Literal["session", "provider"] = "session"
-    """"provider": a `TurnEnded` follows each final that has words."""
+    """"provider": it finalises by itself when the caller is silent, and a `TurnEnded` follows each final that has words."""
+    silence_seconds: float = 0.5
+    """Silence in the audio that ends an utterance where `ends_turns` is "provider"."""
     formats: tuple[AudioFormat, ...] = settings.FORMATS
     provider: str = "scripted"
     model: str = "lines"
@@ -54,6 +61,7 @@ class ScriptedSTT:
         self.lines = tuple(self.lines)
         settings.names_and_price(self)
         settings.seconds("final_seconds", self.final_seconds)
+        settings.seconds("silence_seconds", self.silence_seconds, above_zero=True)
         settings.index("fails_at", self.fails_at)
         settings.one_of("used_up", self.used_up, "empty", "fail")
         settings.one_of("ends_turns", self.ends_turns, "session", "provider")
@@ -106,6 +114,7 @@ class _Listener:
         self._started_at: float | None = None
         self._heard_at: float | None = None
         self._spoken_seconds = 0.0
+        self._loudest = self._quiet_seconds = 0.0
         self._interim_words = 0
         self._unbilled_seconds = 0.0
         self._closed = False
@@ -120,6 +129,8 @@ class _Listener:
             self._spoken_seconds += seconds
             if self._script.interims:
                 self._understand()
+        if self._script.ends_turns == "provider":
+            self._end_when_silent(audio, at)
 
     def speech_started(self, at: float) -> None:
         if self._final is not None:
@@ -127,10 +138,21 @@ class _Listener:
             self._final = None
         if self._started_at is None:
             self._started_at = at
+        self._quiet_seconds = 0.0
 
     def finalize(self) -> None:
+        self._finalize(self._heard_at)
+
+    def _finalize(self, ended_at: float | None) -> None:
         if not self._closed and self._final is None:
-            self._final = asyncio.get_running_loop().call_later(self._script.final_seconds, self._say, self._heard_at)
+            self._final = asyncio.get_running_loop().call_later(self._script.final_seconds, self._say, ended_at)
+
+    def _end_when_silent(self, audio: bytes, at: float) -> None:
+        for level in block_rms(decode(audio, self._audio), self._audio.hz):
+            self._loudest = max(self._loudest, float(level))
+            self._quiet_seconds = self._quiet_seconds + BLOCK_SECONDS if level < self._loudest * QUIET else 0.0
+        if self._started_at is not None and self._quiet_seconds >= self._script.silence_seconds - 1e-6:
+            self._finalize(at - self._quiet_seconds)
 
     async def __aiter__(self) -> AsyncIterator[STTEvent]:
         while (event := await self._events.get()) is not None:
@@ -148,7 +170,7 @@ class _Listener:
 
     def _say(self, ended_at: float | None) -> None:
         started_at, self._started_at, self._final = self._started_at, None, None
-        self._spoken_seconds, self._interim_words = 0.0, 0
+        self._spoken_seconds, self._interim_words, self._loudest = 0.0, 0, 0.0
         try:
             text = "" if started_at is None else self._script.next_line(self._call_id)
         except ProviderError as error:
