@@ -43,8 +43,10 @@ class Narrator:
         self._heard_reply = 0
         self._heard_since = 0.0
         self._heard_until = 0.0
-        self._tools: dict[tuple[int, str], tuple[RunTool, int]] = {}
-        """Tools that run, by reply and id, each with the turn that asked for it."""
+        self._ended_reply = 0
+        """The last reply whose end was told; what is still reported of it, or of one before it, begins nothing."""
+        self._tools: dict[str, tuple[RunTool, int]] = {}
+        """Tools that run, by id, each with the turn that asked for it."""
         self._lines: list[dict[str, str]] = []
         """What was said in the turns that have their row."""
         self._others = 0
@@ -89,9 +91,9 @@ class Narrator:
         else:
             self._tell("interim", data)
 
-    def tool_progress(self, name: str, text: str) -> None:
-        asked = (turn for command, turn in reversed(self._tools.values()) if command.name == name)
-        self._tell("tool_progress", {"name": name, "text": text, "turn_idx": next(asked, self._turn)})
+    def tool_progress(self, identity: str, name: str, text: str) -> None:
+        _, turn = self._tools.get(identity, (None, self._turn))
+        self._tell("tool_progress", {"id": identity, "name": name, "text": text, "turn_idx": turn})
 
     def revision(self, number: int, note: str) -> None:
         self._tell("revision", {"revision": number, "note": note})
@@ -102,8 +104,8 @@ class Narrator:
         match command:
             case StartReply():
                 self._started(command)
-            case RunTool(reply, identity, name, arguments):
-                self._tools[reply, identity] = command, self._turn
+            case RunTool(_, identity, name, arguments):
+                self._tools[identity] = command, self._turn
                 self._tell("tool_called", {"id": identity, "name": name, "arguments": arguments, "turn_idx": self._turn})
             case _:
                 pass
@@ -111,6 +113,7 @@ class Narrator:
     def turn_recorded(self, command: RecordTurn) -> None:
         """The row of a turn is in the log."""
         facts = command.facts
+        self._ended_reply = max(self._ended_reply, facts.reply or 0)
         if facts.reply and facts.reply == self._heard_reply:
             self._speech(
                 "on_agent_speech_ended",
@@ -139,13 +142,15 @@ class Narrator:
         self._speech("on_user_speech_eos", self._now(), trigger=ended_by, trailing_silence_ms=silence, transcript_so_far=said[-1])
 
     def _heard(self, event: AudioHeard) -> None:
-        if event.reply != self._heard_reply and event.reply:
+        if event.reply <= self._ended_reply:
+            return
+        if event.reply != self._heard_reply:
             self._heard_reply, self._heard_since = event.reply, event.at - event.seconds
             self._speech("on_agent_speech_started", self._heard_since, tts_provider=self._voice())
         self._heard_until = event.at
 
     def _tool_returned(self, event: ToolReturned) -> None:
-        asked, turn = self._tools.pop((event.reply, event.id), (None, 0))
+        asked, turn = self._tools.pop(event.id, (None, 0))
         if asked is None:
             return
         result = event.error if event.error is not None else event.result or ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from patter_nb.callbacks import SPEECH_EVENTS, Callbacks
 from patter_nb.callers import Line
 from patter_nb.phone import Patter
+from patter_nb.providers.base import TextDelta
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records import readings
 from patter_nb.records.metrics import CostBreakdown, TurnMetrics
@@ -96,25 +98,33 @@ def test_speech_events_tell_the_instants_of_the_rows(hold: Hold) -> None:
     assert ended["speech_duration_ms"] == pytest.approx(780, abs=40), "13 characters of a scripted voice"
 
 
-class Decides(ScriptedSTT):
-    """A recogniser that ends turns itself, two seconds after the caller began."""
+ANSWERS = ("x", "Fine.", "First.", "Second.", "One. Two.", "So? Well, then. Yes.", STORY)
 
-    @asynccontextmanager
-    async def open(self, call: Any, audio: Any) -> AsyncIterator[Any]:
-        async with super().open(call, audio) as stream:
-            started = stream.speech_started
 
-            def speech_started(at: float) -> None:
-                started(at)
-                asyncio.get_running_loop().call_later(2.0, stream.finalize)
-
-            stream.speech_started = speech_started
-            yield stream
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_is_said_each_beginning_of_the_agents_speech_has_its_one_end(hold: Hold, seed: int) -> None:
+    draw = random.Random(seed)
+    told: Told = []
+    lines = [
+        Line(draw.choice(("One?", "Two, please?", STORY)), interrupt_after_seconds=draw.choice((None, None, 0.2, 1.0)))
+        for _ in range(draw.randrange(2, 6))
+    ]
+    voice = ScriptedTTS(seconds_per_character=draw.choice((0.02, 0.05, 0.06)), first_byte_seconds=draw.choice((0.0, 0.1)))
+    answers = [draw.choice(ANSWERS) for _ in range(12)]
+    stt = ScriptedSTT(["one"] * 12)
+    greeting = draw.choice(("Hello!", "Hello there.", ""))
+    lines[0] = replace(lines[0], interrupt_after_seconds=None) if not greeting else lines[0]
+    hold(lines, stt=stt, llm=ScriptedLLM(answers), tts=voice, first_message=greeting, callbacks=listener(told, is_async=True))
+    speech = [(name, data["turn_idx"]) for name, data in told if name.startswith("on_agent_speech")]
+    assert len(speech) >= 4
+    assert [name.removeprefix("on_agent_speech_") for name, _ in speech] == ["started", "ended"] * (len(speech) // 2)
+    assert [turn for _, turn in speech[::2]] == [turn for _, turn in speech[1::2]]
+    assert len({turn for _, turn in speech}) == len(speech) // 2
 
 
 @pytest.mark.parametrize(
     ("stt", "trigger", "silence"),
-    [(ScriptedSTT(["one"]), "vad_silence", 500.0), (Decides(["one"], ends_turns="provider"), "provider", 0.0)],
+    [(ScriptedSTT(["one"]), "vad_silence", 500.0), (ScriptedSTT(["one"], ends_turns="provider"), "provider", 0.0)],
 )
 def test_the_end_of_the_callers_turn_says_who_saw_it(hold: Hold, stt: ScriptedSTT, trigger: str, silence: float) -> None:
     told: Told = []
@@ -213,6 +223,35 @@ def test_a_tool_that_returns_late_is_told_with_the_turn_that_asked_for_it() -> N
     assert asyncio.run(main()) == [
         ("tool_called", 1), ("tool_progress", 1), ("tool_progress", 1), ("tool_returned", 1), ("transcript", 1),
     ]  # fmt: skip
+
+
+def test_what_a_tool_reports_is_told_with_its_run_also_when_another_of_it_is_on() -> None:
+    both = asyncio.Event()
+
+    @tool
+    async def look(city: str) -> Any:
+        yield {"progress": f"{city} begins"}
+        if city == "Oslo":
+            both.set()
+        await both.wait()
+        yield {"progress": f"{city} ends"}
+
+    async def main() -> list[tuple[str, str, int]]:
+        phone = Patter(store=False, show=False)
+        asked: list[Any] = [
+            [TextDelta(f"I look in {city} for you. "), ToolRequest("t", "look", f'{{"city": "{city}"}}')]
+            for city in ("Rome", "Oslo")
+        ]
+        llm = ScriptedLLM([*asked, "Third.", "Fourth."])
+        lines = ["One?", Line("Two is what I want now?", interrupt_after_seconds=0.5)]
+        agent = phone.agent("A hotel.", stt=ScriptedSTT(["one", "two"]), llm=llm, tts=ScriptedTTS(), tools=[look])
+        call = await phone.test(agent, caller=lines, speed="max")
+        told = [event.data async for event in call.stream() if event.kind == "tool_progress"]
+        return [(each["text"], each["id"], each["turn_idx"]) for each in told]
+
+    told = asyncio.run(main())
+    assert told[:2] == [("Rome begins", "t", 1), ("Oslo begins", "t_2", 2)]
+    assert sorted(told[2:]) == [("Oslo ends", "t_2", 2), ("Rome ends", "t", 1)]
 
 
 def test_metrics_are_told_for_every_turn_with_the_cost_so_far(hold: Hold) -> None:
