@@ -61,6 +61,11 @@ def test_events_of_segments_that_were_never_ready_are_dropped():
     assert made.segments == {}
 
 
+def test_it_is_silenced_only_where_that_is_said_of_its_text():
+    said, meant = ReplyGenerated(1), ReplyGenerated(1, silenced=True)
+    assert [reply(*events).silenced for events in ((), (said,), (meant,), (meant, said))] == [False, False, True, False]
+
+
 def test_a_segment_is_ready_once():
     made = reply(ONE, SegmentReady(1, 0, "Other."))
     assert made.text() == "One."
