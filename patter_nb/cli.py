@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import runpy
 import sys
+import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from patter_nb import __version__
 from patter_nb.agent import Agent
@@ -16,6 +17,7 @@ from patter_nb.demo import CALLER, demo_agent
 from patter_nb.errors import ConfigError, PatterError
 from patter_nb.phone import Patter
 from patter_nb.records.masking import mask_text
+from patter_nb.session.boundary import guard
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.command == "test":
-            return asyncio.run(_typed(given.file))
+            phone, agent = load_agent(given.file)  # before there is a loop: the file may run one of its own
+            return asyncio.run(_typed(phone, agent))
         if given.store.exists() and not given.store.is_dir():
             raise ConfigError(f"--store is {str(given.store)!r}, which is a file: give the name of a folder.")
         return asyncio.run(_demo(given.store))
@@ -47,19 +50,24 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-async def _typed(file: Path) -> int:
-    """Hold a typed call with the agent of a file."""
-    phone, agent = load_agent(file)
+async def _typed(phone: Patter, agent: Agent) -> int:
+    """Hold a typed call."""
     await phone.console(agent)
     await asyncio.to_thread(phone.flush)
     return 0
 
 
 def load_agent(file: Path) -> tuple[Patter, Agent]:
-    """The phone and the agent that a file makes. `ConfigError` when it makes none, or several of which none is named `agent`."""
+    """The phone and the agent that a file makes. `ConfigError` when it makes none, or several of which none is named `agent`.
+
+    `SystemExit` when the file itself raises, which is shown as Python shows it.
+    """
     if not file.is_file():
         raise ConfigError(f"{file} is no file: give the Python file that makes the agent.")
-    names = runpy.run_path(str(file), run_name="__patter_nb__")
+    sys.path.insert(0, str(file.resolve().parent))  # as `python file.py` does: what it imports may lie beside it
+    names = dict[str, Any]()
+    with guard(lambda _: _show_error(file), who=str(file)):
+        names |= runpy.run_path(str(file), run_name="__patter_nb__")
     phones = [value for value in names.values() if isinstance(value, Patter)]
     agents = {id(value): value for value in names.values() if isinstance(value, Agent)}
     agent = names.get("agent")
@@ -68,6 +76,19 @@ def load_agent(file: Path) -> tuple[Patter, Agent]:
             raise ConfigError(f"{file} makes {len(agents) or 'no'} agents: let it make one, named agent, with phone.agent(...).")
         agent = next(iter(agents.values()))
     return (phones[0] if phones else Patter()), agent
+
+
+def _show_error(file: Path) -> None:
+    """Show what the file just raised from the file's own lines on, and exit. An error of ours is a sentence, without lines."""
+    error = sys.exception()
+    assert error is not None
+    if isinstance(error, PatterError | SystemExit):
+        raise error
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != str(file):
+        frames = frames.tb_next
+    traceback.print_exception(error.with_traceback(frames))
+    sys.exit(1)
 
 
 async def _demo(folder: Path) -> int:

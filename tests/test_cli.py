@@ -150,3 +150,73 @@ def test_a_file_without_one_agent_is_told_what_to_do(
         Path("bot.py").write_text(text)
     assert main(["test", "bot.py"]) == 1
     assert capsys.readouterr().err == f"patter-nb: {words}\n"
+
+
+QUIET = AGENT.replace("NAME", "agent").replace('store="calls.sqlite3"', "store=False")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str, typed: str = "") -> int | str | None:
+    """The exit code of a typed call with the agent of this file, started from another folder than the file's."""
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    (folder / "bot.py").write_text(text)
+    try:
+        return main(["test", str(folder / "bot.py")])
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_a_conversation_that_is_piped_in_is_answered_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path, QUIET, "hello\nhow are you\n12#\n") == 0
+    said = [line.removeprefix(" agent  ") for line in capsys.readouterr().out.splitlines() if line.startswith(" agent")]
+    assert said == ["Hello!", "You said hello.", "You said how are you.", "You said [DTMF: 12#]."]
+
+
+def test_a_file_may_import_what_lies_beside_it_and_run_a_loop_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "beside_the_bot.py").write_text("import asyncio\nasyncio.run(asyncio.sleep(0))\n")
+    assert run(monkeypatch, tmp_path, f"import beside_the_bot\n{QUIET}") == 0
+    assert "call over: caller hung up" in capsys.readouterr().out
+
+
+BEGINS = 'Traceback (most recent call last):\n  File "'
+RAISES = [
+    ("\n1/0\n", [f'{BEGINS}bot.py", line 2, in <module>\n    1/0\n', "ZeroDivisionError: division"]),
+    ("open('nowhere')\n", [f'{BEGINS}bot.py", line 1, in <module>\n', "FileNotFoundError: "]),
+    ("def f(:\n", ['  File "bot.py", line 1\n    def f(:\n', "SyntaxError: invalid syntax"]),
+]
+
+
+@pytest.mark.parametrize(("text", "ends"), RAISES)
+def test_an_error_in_the_file_is_shown_from_the_files_own_lines_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, ends: list[str]
+) -> None:
+    assert run(monkeypatch, tmp_path, text) == 1
+    told = capsys.readouterr().err.replace(str(tmp_path / "bot.py"), "bot.py")
+    assert told.startswith(ends[0])
+    assert told.splitlines()[-1].startswith(ends[1])
+    assert "patter_nb" not in told
+    assert "runpy" not in told
+
+
+def test_a_file_that_exits_or_makes_an_agent_that_cannot_be_is_told_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, tmp_path, "import sys; sys.exit('no key')") == "no key"
+    assert run(monkeypatch, tmp_path, QUIET.replace('first_message="Hello!"', "max_duration_seconds=0")) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("patter-nb: max_duration_seconds")
+    assert told.count("\n") == 1
+
+
+def test_without_standard_input_a_typed_call_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bot.py").write_text(QUIET)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.setattr("sys.stdin", None)
+    assert main(["test", str(tmp_path / "bot.py")]) == 1
+    assert capsys.readouterr().err.startswith("patter-nb: read is missing, and there is no standard input: give an open text")

@@ -230,7 +230,7 @@ class Watchful(io.StringIO):
     def readline(self, *arguments: Any) -> str:  # type: ignore[override]
         if self.before is None:
             (call,) = self.phone.live_calls
-            self.before = [*call.events["kind"], *(line["text"] for line in call.transcript)]
+            self.before = [*(line["text"] for line in call.transcript), *call.events["kind"]]
             self.asked.set()
         return super().readline(*arguments)
 
