@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from patter_nb import console, guardrail, tool
+from patter_nb import guardrail, tool
 from patter_nb.call import Call
-from patter_nb.console import failure, told
+from patter_nb.console import call as console
+from patter_nb.console.shown import failure, told
 from patter_nb.errors import ConfigError
 from patter_nb.hooks import PipelineHooks
 from patter_nb.phone import Patter

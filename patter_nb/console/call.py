@@ -10,36 +10,31 @@ import asyncio
 import io
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
-from patter_nb.audio.formats import MULAW_8K, AudioFormat
 from patter_nb.audio.vad import EnergyModel
 from patter_nb.call import Call
 from patter_nb.callbacks import Callbacks
 from patter_nb.carriers.base import Connection
 from patter_nb.carriers.pipe import connection_pair
-from patter_nb.carriers.simulated.wire import CarrierWire, Mark
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, scrub
+from patter_nb.console.devices import Keyboard, QuietPhone, Screen
+from patter_nb.console.shown import failure, in_one_line, told
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
 from patter_nb.live import Live
-from patter_nb.providers.base import AudioChunk, CallContext, STTEvent, Transcript, TTSEvent
-from patter_nb.records.facts import CallFacts, EventFacts
+from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
-from patter_nb.records.masking import mask_text
 from patter_nb.session.call_start import start_call
-from patter_nb.session.notices import CallEvent, Notices
+from patter_nb.session.notices import Notices
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup, CallTerms
 from patter_nb.session.threads import in_thread
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, terms_of
 from patter_nb.turns.facts import TurnFacts
-from patter_nb.turns.usage import Price, Usage
 
 HANGOVER_MS = 150
 """A typed line is complete when it comes, so the least silence is granted."""
@@ -55,96 +50,6 @@ LOOK_SECONDS = 0.02
 KEYS = re.compile(r"[0-9*#]+")
 HELP = """/quit or /hangup end the call, /transfer NUMBER hands it over, /history shows it so far.
 A line of digits, * and # is pressed on the telephone; anything else is said."""
-
-_SILENCE = b"\xff" * MULAW_8K.frame_bytes
-"""What a segment sounds like that is read: 20 ms."""
-
-
-@dataclass(eq=False)
-class Keyboard:
-    """A recogniser that hears what is typed."""
-
-    provider: str = "keyboard"
-    model: str = "typed"
-    formats: tuple[AudioFormat, ...] = (MULAW_8K,)
-    ends_turns: Literal["session"] = "session"
-    virtual_time: bool = True
-    price: Price | None = field(default_factory=Price)
-    _typed: asyncio.Queue[str] = field(default_factory=asyncio.Queue, repr=False)
-
-    def ready(self) -> None:
-        """Always ready."""
-
-    def say(self, text: str) -> None:
-        """Somebody typed this. On the call's loop."""
-        self._typed.put_nowait(text)
-
-    @asynccontextmanager
-    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[Keyboard]:  # noqa: ARG002 (the protocol's)
-        yield self
-
-    def push(self, audio: bytes, at: float) -> None:
-        """Nobody speaks."""
-
-    def speech_started(self, at: float) -> None:
-        """Nobody speaks."""
-
-    def finalize(self) -> None:
-        self._typed.put_nowait("")
-
-    async def __aiter__(self) -> AsyncIterator[STTEvent]:
-        while True:
-            yield Transcript(await self._typed.get(), final=True)
-
-
-@dataclass(eq=False)
-class Screen:
-    """A voice that is read: each segment is shown when it would be spoken."""
-
-    show: Callable[[str], None]
-    provider: str = "screen"
-    model: str = "printed"
-    voice: str = "text"
-    formats: tuple[AudioFormat, ...] = (MULAW_8K,)
-    virtual_time: bool = True
-    price: Price | None = field(default_factory=Price)
-
-    def ready(self) -> None:
-        """Always ready."""
-
-    @asynccontextmanager
-    async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[Screen]:  # noqa: ARG002 (the protocol's)
-        yield self
-
-    async def speak(self, text: str) -> AsyncIterator[TTSEvent]:
-        yield Usage("tts", self.provider, self.model, characters=len(text))
-        self.show(text)
-        yield AudioChunk(_SILENCE)
-
-
-class QuietPhone:
-    """The caller's end of a line on which nothing sounds: what it is sent has played as soon as it is there."""
-
-    def __init__(self, line: Connection) -> None:
-        self._line = line
-        self._wire = CarrierWire()
-
-    async def run(self) -> None:
-        """Hold the line until the other side hangs up."""
-        await self._line.send(self._wire.connected())
-        await self._line.send(self._wire.start({"caller": TEST_CALLER, "callee": TEST_CALLEE}))
-        while (text := await self._line.receive()) is not None:
-            order = self._wire.read(text)
-            if isinstance(order, Mark):
-                await self._line.send(self._wire.mark(order.name))
-
-    async def press(self, keys: str) -> None:
-        for key in keys:
-            await self._line.send(self._wire.dtmf(key))
-
-    async def hang_up(self) -> None:
-        await self._line.send(self._wire.stop())
-
 
 class ConsoleTest:
     """One typed call as it was ordered. `read` and `write` are the terminal.
@@ -262,7 +167,7 @@ class ConsoleTest:
             if not isinstance(line, str):
                 raise ConfigTypeError(f"read gave {type(line).__name__}; it must give text.")
         except PatterError as error:
-            self._tell(f"{_in_one_line(str(error)).rstrip('.')}; nothing more is read.")
+            self._tell(f"{in_one_line(str(error)).rstrip('.')}; nothing more is read.")
             return ""
         return line
 
@@ -380,37 +285,6 @@ def _reader(given: TextIO | None) -> TextIO:
 def _words(facts: TurnFacts) -> str:
     """What the caller said in a turn."""
     return f"{facts.caller_text} {facts.overlap_text}".strip()
-
-
-def _in_one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def failure(event: EventFacts) -> list[str]:
-    """What a terminal shows of an event that says why something failed, numbers and keys masked."""
-    if not event.kind.endswith("_failed"):
-        return []
-    place = event.data.get("stage") or event.data.get("callback")
-    what = event.kind.replace("_", " ") + (f" ({place})" if place else "")
-    return [mask_text(scrub(_in_one_line(f"{what}: {event.data.get('error')}")))]
-
-
-def told(event: CallEvent) -> list[str]:
-    """What a terminal shows of an event, numbers masked."""
-    data = event.data
-    if event.kind == "tool_called":
-        return [mask_text(f"tool {data['name']} {data['arguments']}")]
-    if event.kind == "tool_progress":
-        return [mask_text(f"tool {data['name']}: {data['text']}")]
-    if event.kind == "tool_returned":
-        return [mask_text(f"tool {data['name']} -> {data['result'] if data['error'] is None else data['error']}")]
-    if event.kind == "guardrail":
-        return [f"guardrail {data['name']} replaced the rest of the answer"]
-    if event.kind == "revision":
-        return [f"revision {data['revision']} answers from here on"]
-    if event.kind == "metrics" and data["llm_ttft_ms"] is not None:
-        return [f"first token after {data['llm_ttft_ms']:.0f} ms"]
-    return []
 
 
 def _print(text: Any) -> None:
