@@ -150,7 +150,7 @@ class Callbacks:
     on_metrics: Callback | None = None
     on_message: Callback | Remote | None = None
     """Answers instead of a model: a function of the message, or of the message and the `CallControl` (a second parameter without
-    a default, or named `control` or `call_control`); or a `RemoteMessage`."""
+    a default, or one named `control` or `call_control`); or a `RemoteMessage`."""
     on_user_speech_started: Callback | None = None
     on_user_speech_ended: Callback | None = None
     on_user_speech_eos: Callback | None = None
@@ -172,6 +172,46 @@ class Callbacks:
         """The callback of this name; None when there is none."""
         value: Callback | None = getattr(self, name, None)
         return value
+
+
+CALL_CALLBACKS = tuple(each.name for each in fields(Callbacks) if each.name not in SPEECH_EVENTS)
+"""Those of one call, which `test()` takes."""
+
+
+class SpeechCallback:
+    """One of the seven speech events of a phone: a function of one dictionary, sync or async, or None."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, phone: SpeechCallbacks | None, owner: type | None = None) -> Callback | None:
+        return None if phone is None else phone._speech_events.get(self._name)
+
+    def __set__(self, phone: SpeechCallbacks, function: Callback | None) -> None:
+        Callbacks(**{self._name: function})  # says what is wrong with it
+        phone._speech_events[self._name] = function
+
+
+class SpeechCallbacks:
+    """The seven speech events as attributes that may be set to functions, and no other `on_` name, which nobody would call."""
+
+    on_user_speech_started = SpeechCallback()
+    on_user_speech_ended = SpeechCallback()
+    on_user_speech_eos = SpeechCallback()
+    on_agent_speech_started = SpeechCallback()
+    on_agent_speech_ended = SpeechCallback()
+    on_llm_token = SpeechCallback()
+    on_audio_out = SpeechCallback()
+
+    def __init__(self) -> None:
+        self._speech_events: dict[str, Callback | None] = {}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in CALL_CALLBACKS:
+            raise ConfigError(f"{name} belongs to one call: give it to test(), as {name}=...")
+        if name.startswith("on_") and name not in SPEECH_EVENTS:
+            raise ConfigError(f"A phone has no {name}; what may be set is {', '.join(SPEECH_EVENTS)}.")
+        super().__setattr__(name, value)
 
 
 class Done:
@@ -285,7 +325,9 @@ def check_number(name: str, number: object) -> str:
     """`number` in E.164, without the spaces, dots and brackets people write it with; `ConfigError` for anything else."""
     plain = re.sub(r"[\s().-]", "", number) if isinstance(number, str) else ""
     if not NUMBER.fullmatch(plain):
-        raise ConfigError(f"{name} must be a number in E.164, such as +15551234567, and what was given is none.")
+        # Without an example: errors are shown with the numbers in them masked.
+        form = "a plus sign, the country's code and the number, without letters"
+        raise ConfigError(f"{name} must be a number in E.164 ({form}), and what was given is none.")
     return plain
 
 

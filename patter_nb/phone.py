@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
 from patter_nb.agent import Agent, AgentSettings
 from patter_nb.agents import Agents
 from patter_nb.call import Call
-from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks
+from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks, SpeechCallbacks
 from patter_nb.callers import check_first_line, read_caller
 from patter_nb.console import ConsoleTest
 from patter_nb.errors import ConfigError, ConfigTypeError
@@ -48,20 +48,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class SpeechCallback:
-    """One of the seven speech events of a phone: a function of one dictionary, sync or async, or None."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, phone: Patter | None, owner: type | None = None) -> Callback | None:
-        return None if phone is None else phone._speech_events.get(self._name)
-
-    def __set__(self, phone: Patter, function: Callback | None) -> None:
-        Callbacks(**{self._name: function})  # says what is wrong with it
-        phone._speech_events[self._name] = function
-
-
 class Setting(TypedDict):
     """What a call shares with whoever ordered it."""
 
@@ -70,7 +56,7 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter:
+class Patter(SpeechCallbacks):
     """A phone for prototyping voice agents.
 
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
@@ -83,14 +69,6 @@ class Patter:
     `on_user_speech_started` and its six siblings may be set to functions; they hold for calls that begin afterwards.
     """
 
-    on_user_speech_started = SpeechCallback()
-    on_user_speech_ended = SpeechCallback()
-    on_user_speech_eos = SpeechCallback()
-    on_agent_speech_started = SpeechCallback()
-    on_agent_speech_ended = SpeechCallback()
-    on_llm_token = SpeechCallback()
-    on_audio_out = SpeechCallback()
-
     def __init__(
         self,
         *,
@@ -102,6 +80,7 @@ class Patter:
         **refused: object,
     ) -> None:
         refuse(refused)
+        super().__init__()
         if not (store is None or store is False or isinstance(store, str | os.PathLike)):
             raise ConfigTypeError(f"store is {store!r}; it must be a path, a database URL, None for .patter_nb/, or False.")
         if carrier is not None:
@@ -114,7 +93,6 @@ class Patter:
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
         self._show = show
         self._agents = Agents(self._keep, with_model)
-        self._speech_events: dict[str, Callback | None] = {}
         self._calls: list[Call] = []
 
     def agent(self, system_prompt: str, **settings: Unpack[AgentSettings]) -> Agent:

@@ -405,7 +405,11 @@ BAD_ORDERS: list[tuple[Callable[[Call], Any], str]] = [
     (lambda call: call.inject("x", role="tool"), 'role is \'tool\'; it must be "system", "user" or "assistant".'),
     (lambda call: call.send_dtmf("1", delay_ms=10), "delay_ms is 10; it must be a whole number from 50 to 5000."),
     (lambda call: call.send_dtmf("x"), "digits"),
-    (lambda call: call.transfer("555"), "number must be a number in E.164, such as +15551234567, and what was given is none."),
+    (
+        lambda call: call.transfer("555"),
+        "number must be a number in E.164 (a plus sign, the country's code and the number, without letters), "
+        "and what was given is none.",
+    ),
     (lambda call: call.transfer("+15551234567", mode="warm"), "mode is 'warm'; only a cold transfer"),
     (lambda call: call.mute(1), "on is 1; it must be True or False."),  # type: ignore[arg-type]
     (lambda call: call.edit(first_message="x"), "first_message is in use as the call began with it"),

@@ -11,6 +11,8 @@ import pytest
 
 from patter_nb.callbacks import SPEECH_EVENTS, Callbacks, CallControl, check_number
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.phone import Patter
+from patter_nb.records.masking import mask_text
 from patter_nb.turns.events import (
     DtmfRequested,
     Event,
@@ -38,6 +40,27 @@ def test_a_callback_is_a_function_or_nothing(name: str) -> None:
     for wrong in (5, "text", {}, []):
         with pytest.raises(ConfigTypeError, match=f"^{name} is {type(wrong).__name__} .*; it must be a function"):
             Callbacks(**{name: wrong})
+
+
+def test_a_phone_takes_the_seven_speech_events_and_no_other_callback() -> None:
+    phone: Any = Patter(store=False, show=False)
+    with pytest.raises(ConfigError) as refused:
+        phone.on_user_speech_start = print
+    assert str(refused.value) == f"A phone has no on_user_speech_start; what may be set is {', '.join(SPEECH_EVENTS)}."
+    for name in set(NAMES) - set(SPEECH_EVENTS):
+        with pytest.raises(ConfigError, match=rf"^{name} belongs to one call: give it to test\(\), as {name}=\.\.\.$"):
+            setattr(phone, name, print)
+    for name in SPEECH_EVENTS:
+        setattr(phone, name, print)
+        assert getattr(phone, name) is print
+    phone.mine = 5
+    assert phone.mine == 5
+
+
+def test_what_is_said_of_a_wrong_number_is_the_same_where_numbers_are_masked() -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_number("number", "0555")
+    assert mask_text(str(refused.value)) == str(refused.value)
 
 
 def test_only_on_message_may_be_somewhere_else() -> None:
