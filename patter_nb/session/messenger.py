@@ -6,6 +6,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from patter_nb.callbacks import Callback, CallControl, Remote
@@ -19,6 +20,8 @@ from patter_nb.turns.usage import Price
 
 ANSWER_SECONDS = 30.0
 """How long a function may take for its answer, or for the next piece of it."""
+
+CONTROL_NAMES = ("control", "call_control")
 
 
 @dataclass(eq=False)
@@ -51,7 +54,8 @@ class Messenger:
                 while (piece := await _next(pieces)) is not None:
                     yield TextDelta(piece)
             return
-        async for given in self.user_code.pieces(self.on_message, self._arguments(payload), deadline_seconds=ANSWER_SECONDS):
+        function, *arguments = self._called_with(payload)
+        async for given in self.user_code.pieces(function, arguments, deadline_seconds=ANSWER_SECONDS, name="on_message"):
             if given.error is not None:
                 raise ProviderError(given.error, provider=self.provider)
             if not isinstance(given.value, str):
@@ -59,9 +63,15 @@ class Messenger:
                 raise ProviderError(f"{what}; it gives a string, or an async generator of strings.", provider=self.provider)
             yield TextDelta(given.value)
 
-    def _arguments(self, payload: dict[str, Any]) -> tuple[Any, ...]:
+    def _called_with(self, payload: dict[str, Any]) -> tuple[Any, ...]:
+        """`on_message` and its arguments."""
         assert callable(self.on_message)
-        return (payload, self.control) if _takes_control(self.on_message) else (payload,)
+        place = _place_of_control(self.on_message)
+        if place is None:
+            return self.on_message, payload
+        if place.kind is place.KEYWORD_ONLY:
+            return partial(self.on_message, **{place.name: self.control}), payload
+        return self.on_message, payload, self.control
 
 
 async def _next(pieces: AsyncIterator[str]) -> str | None:
@@ -70,12 +80,14 @@ async def _next(pieces: AsyncIterator[str]) -> str | None:
         return await anext(pieces, None)
 
 
-def _takes_control(function: Callable[..., Any]) -> bool:
-    """Whether the second thing it takes is the call's control: it must be given it, or names it. Another default stays."""
+def _place_of_control(function: Callable[..., Any]) -> inspect.Parameter | None:
+    """The parameter that takes the call's control: the second, where it must be given or is named so, or a later one that goes
+    by such a name. A second one with another default stays."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # a builtin without a signature
-        return False
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    second = [each for each in parameters if each.kind in kinds][1:2]
-    return any(each.default is each.empty or each.name in ("control", "call_control") for each in second)
+        return None
+    by_place = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    by_name = [each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name in CONTROL_NAMES]
+    second = [each for each in by_place[1:2] if each.default is each.empty or each.name in CONTROL_NAMES]
+    return next(iter([*second, *by_name]), None)

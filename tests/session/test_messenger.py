@@ -123,6 +123,20 @@ def acts_by_name(message: Any, call_control: Any = None) -> str:
     return acts(message, call_control)
 
 
+def acts_only_by_name(message: Any, warmth: float = 0.3, *, control: Any) -> str:
+    return acts(message, control)
+
+
+async def acts_piece_by_piece(message: Any, *, call_control: Any = None) -> AsyncIterator[str]:
+    yield f"{message['text']}, "
+    yield type(call_control).__name__
+
+
+class ActsByName:
+    async def __call__(self, message: Any, *, control: Any) -> str:
+        return acts(message, control)
+
+
 def told_first(tone: str, message: Any, call: Any) -> str:
     return acts(message, call)
 
@@ -136,6 +150,9 @@ def told_first(tone: str, message: Any, call: Any) -> str:
         (acts, "one, CallControl"),
         (acts_by_name, "one, CallControl"),
         (Warm().act, "one, CallControl"),
+        (acts_only_by_name, "one, CallControl"),
+        (acts_piece_by_piece, "one, CallControl"),
+        (ActsByName(), "one, CallControl"),
         (partial(told_first, "kind"), "one, CallControl"),
         (partial(Warm.act, Warm()), "one, CallControl"),
     ],
@@ -159,13 +176,14 @@ async def never(message: Any) -> str:
 
 
 BAD = [
-    (raises, "raises raised ValueError: no answer today, api_key="),
-    (raises_later, "raises_later raised ValueError: broke off"),
+    (raises, "on_message raised ValueError: no answer today, api_key="),
+    (raises_later, "on_message raised ValueError: broke off"),
     (never, "the model did not answer within 15 s"),
     (lambda message: 5, "on_message gave int; it gives a string, or an async generator of strings."),
     (lambda message: None, "on_message gave NoneType; it gives a string"),
     (lambda message: ["a"], "on_message gave list; it gives a string"),
     (lambda message: (piece for piece in "ab"), "on_message gave generator; it gives a string"),
+    (lambda message: message["nothing"], "on_message raised KeyError: 'nothing'"),
     (lambda: "too few", "positional argument"),
 ]
 
