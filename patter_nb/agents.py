@@ -92,8 +92,9 @@ class Agents:
     def add_guardrail(self, rail: Guardrail) -> list[Edit]:
         """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
         with self.lock:
+            edits = self._spread("guardrails", rail)  # first: an agent may refuse it beside its own
             self._guardrails[rail.name] = rail
-            return self._spread("guardrails", rail)
+            return edits
 
     def _spread(self, field: str, rule: Tool | Guardrail) -> list[Edit]:
         def changes(agent: Agent) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class Deaf:
 
 BAD = [
     ({"system_prompt": 5}, ConfigTypeError, "system_prompt is int 5; it must be a string."),
+    (
+        {"guardrails": [Guardrail("a", None, ["foo"], "I can't say bar."), Guardrail("b", blocked_terms=["the", "BAR"])]},
+        ConfigError, "replacement of guardrail 'a' holds 'BAR', which guardrail 'b' blocks; say it otherwise.",
+    ),
     ({"system_prompt": " \n"}, ConfigError, "system_prompt is empty: say in a sentence or two who the agent is"),
     ({"first_message": None}, ConfigTypeError, "first_message is NoneType None; it must be a string."),
     ({"name": " "}, ConfigError, "name is empty: give the agent a name"),

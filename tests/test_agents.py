@@ -106,6 +106,18 @@ def test_a_rule_of_the_phone_reaches_every_agent_and_the_calls_that_are_on(agent
     assert [each.name for each in agents.with_rules({field: [own]})[field]] == ["own", "x", "y"]
 
 
+def test_a_guardrail_of_the_phone_that_an_agent_cannot_have_is_refused_and_not_kept(agents: Agents) -> None:
+    own, bad = Guardrail("own", blocked_terms=["bar"]), Guardrail("x", blocked_terms=["foo"], replacement="I can't say bar.")
+    line = agents.stage(agent(guardrails=[own]))
+    refused = "^replacement of guardrail 'x' holds 'bar', which guardrail 'own' blocks; say it otherwise.$"
+    with pytest.raises(ConfigError, match=refused):
+        agents.add_guardrail(bad)
+    with pytest.raises(ConfigError, match=refused):
+        agents.edit(None, {"guardrails": [bad, own]}, note="", scope="all calls")
+    assert agents.line().newest is line
+    assert agents.with_rules({}) == {}
+
+
 def test_a_rule_of_the_phone_leaves_a_call_the_rules_that_it_alone_was_given(agents: Agents) -> None:
     agents.stage(agent())
     line, mine, shared = agents.line(), named("mine"), named("shared")

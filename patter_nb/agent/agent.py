@@ -205,6 +205,7 @@ class Agent:
             self._set(name, checks.several(name, getattr(self, name), kind, what, of_functions))
         checks.unique("tools", [tool.name for tool in self.tools or ()])
         checks.unique("guardrails", [rail.name for rail in self.guardrails or ()])
+        checks.replacements(tuple(self.guardrails or ()))
         if self.hooks is not None:
             checks.expect("hooks", self.hooks, PipelineHooks, "a PipelineHooks")
         if self.mcp_servers:

@@ -9,6 +9,7 @@ from typing import Any
 
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ConfigError, ConfigTypeError, brief
+from patter_nb.guardrails import Guardrail, find
 from patter_nb.providers.base import LLM, STT, TTS
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -74,6 +75,14 @@ def unique(name: str, names: Sequence[str]) -> None:
     for each in names:
         if names.count(each) > 1:
             raise ConfigError(f"{name} holds {each!r} twice; give each a name of its own.")
+
+
+def replacements(rails: Sequence[Guardrail]) -> None:
+    """No guardrail's replacement holds what another one blocks: it is said as it is, with nothing to look at it."""
+    for rail in rails:
+        if (hit := find(rails, rail.replacement)) is not None:
+            what = f"replacement of guardrail {rail.name!r} holds {hit.term!r}, which guardrail {hit.guardrail.name!r} blocks"
+            raise ConfigError(f"{what}; say it otherwise.")
 
 
 def expect(name: str, value: object, kind: type, wanted: str) -> None:
