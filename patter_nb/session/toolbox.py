@@ -11,6 +11,7 @@ from typing import Any
 from patter_nb.agent import Agent
 from patter_nb.callbacks import CallControl, check_number
 from patter_nb.errors import ConfigError
+from patter_nb.guardrails import find
 from patter_nb.providers.base import ToolSpec, closing
 from patter_nb.session.user_code import Outcome, UserCode
 from patter_nb.tools import Bound, Tool, ToolArgumentsError, ToolError
@@ -116,6 +117,8 @@ class Toolbox:
         check_arguments(command.name, spec.parameters, arguments)
         if spec is END_CALL:
             reason = str(arguments.get("reason") or "").strip()
+            if find(agent.guardrails or (), reason) is not None:
+                reason = ""  # it is kept with the call, and what a guardrail blocks is kept nowhere
             self._post(HangUpRequested(f"ended by the agent: {reason}" if reason else "ended by the agent", polite=True))
             return ToolReturned(command.reply, command.id, result=GOODBYE, ends_reply=True)
         try:

@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 
 from patter_nb.callbacks import CallControl
 from patter_nb.callers import Line
+from patter_nb.guardrails import guardrail
 from patter_nb.providers.base import TextDelta
 from patter_nb.providers.scripted import ScriptedLLM
 from patter_nb.session.pipeline import MOST_ROUNDS
@@ -371,6 +372,12 @@ def test_end_call_lets_the_farewell_be_heard(hold: Hold) -> None:
     assert held.turn(1).heard_text == "Goodbye, and have a very nice evening."
     assert held.session.end_reason == "ended by the agent: the caller was served"
     assert held.session.is_hung_up
+
+
+def test_a_reason_for_the_end_that_a_guardrail_blocks_is_not_kept(hold: Hold) -> None:
+    reply = asks("end_call", '{"reason": "asked about the Grand Palace"}', "Goodbye.")
+    held = hold(["One?"], llm=ScriptedLLM([reply]), guardrails=[guardrail("others", blocked_terms=["grand palace"])])
+    assert (held.turn(1).heard_text, held.session.end_reason) == ("Goodbye.", "ended by the agent")
 
 
 def test_end_call_without_a_word_lets_the_model_say_goodbye_first(hold: Hold) -> None:
