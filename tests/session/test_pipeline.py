@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from patter_nb.callers import Line
+from patter_nb.hooks import PipelineHooks
 from patter_nb.providers.base import TextDelta, ToolSpec
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedTTS
 from patter_nb.tools import tool
@@ -282,9 +283,12 @@ def test_tokens_that_come_after_a_cancel_are_dropped_though_the_model_does_not_s
             yield TextDelta(f"Sentence number {number}. ")
 
     lines = ["One?", Line("Please stop that now.", interrupt_after_seconds=1.0)]
-    held = hold(lines, llm=Written(lambda asked: stubborn() if asked == 1 else _says(TextDelta("Fine."))))
+    seen: list[float] = []
+    hooks = PipelineHooks(after_llm={"on_chunk": lambda chunk: seen.append(asyncio.get_running_loop().time())})
+    held = hold(lines, llm=Written(lambda asked: stubborn() if asked == 1 else _says(TextDelta("Fine."))), hooks=hooks)
     cut, resumed = held.turn(1).instants["cleared_at"], held.turn(2).instants["send_started_at"]
     assert [at for at in held.tap.of("media") if cut < at < resumed] == []
+    assert sum(at > held.tap.zero + cut for at in seen) == 1, "the next answer, and nothing of the one that was cut off"
     assert held.turn(2).heard_text == "Fine."
     assert held.tasks_left == []
     # Nor is the voice asked for them.

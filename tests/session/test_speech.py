@@ -108,6 +108,7 @@ def test_a_voice_that_fails_in_the_middle_is_heard_until_there_and_the_call_goes
     held = hold(["One?", "Two?"], llm=ScriptedLLM([f"{ONE} {TWO} {THREE}", "Fine."]), tts=ScriptedTTS(fails_at_segment=2))
     first, second = held.turn(1), held.turn(2)
     assert first.error == "scripted failed in segment 2, as it was told to."
+    assert "tts_last_byte_at" in first.instants, "also where what follows the segment that failed was called off"
     assert (first.agent_text, first.heard_text) == (f"{ONE} {TWO} {THREE}", ONE)
     # The half that was made of the second sentence is heard, and nothing of the third.
     seconds = first.instants["finished_at"] - first.instants["played_at"]

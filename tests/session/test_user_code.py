@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
@@ -242,12 +243,14 @@ class Stubborn:
 
     def __init__(self) -> None:
         self.cancelled = 0
-        self.leave = asyncio.Event()
+        self.kept: Callable[[], asyncio.Event | None] = lambda: None
 
     async def __call__(self) -> None:
+        leave = asyncio.Event()
+        self.kept = weakref.ref(leave)
         for _ in range(10):
             try:
-                await self.leave.wait()
+                await leave.wait()
                 break
             except asyncio.CancelledError:
                 self.cancelled += 1
@@ -257,11 +260,12 @@ class Stubborn:
 async def left_alone(stubborn: Stubborn, wrong: list[Any]) -> None:
     """Let one that nobody waits for any more come to its end, without a complaint of the loop."""
     asyncio.get_running_loop().set_exception_handler(lambda _, told: wrong.append(told))
-    gc.collect()  # nothing but the door keeps it
+    gc.collect()  # what it waits for is known to itself alone, so nothing but the door keeps it
+    leave = stubborn.kept()
+    assert leave is not None
     assert stubborn.cancelled == 1
-    stubborn.leave.set()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    await asyncio.wait(others)
+    leave.set()
+    await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
     gc.collect()
 
 

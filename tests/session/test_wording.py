@@ -301,6 +301,7 @@ def test_a_tool_that_was_asked_for_after_blocked_words_is_not_run(hold: Hold, se
 HALVES: list[tuple[list[list[Any]], list[str]]] = [
     # What the model answers one after another where "grand palace" is blocked, and which tools are run
     ([["The grand ", "f", "palace."]], []),
+    ([["Grand ", "f", "palace."]], []),
     ([["The grand ", "f", "hall."]], ["f"]),
     ([["The grand ", "f", "hall. ", "g", "More."]], ["f", "g"]),
     ([["The grand", "f"], ["palace", "g"]], ["f"]),
