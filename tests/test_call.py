@@ -274,6 +274,7 @@ def test_a_reason_to_stop_that_came_before_the_session_reaches_it() -> None:
     assert told == ["enough", "again"]
 
 
+@pytest.mark.slow
 def test_a_running_call_can_be_looked_at_from_another_thread() -> None:
     seen: list[tuple[str, float, int]] = []
 

@@ -205,6 +205,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 def test_calls_leave_no_task_no_thread_and_no_socket_behind(phone: Patter) -> None:
     async def main() -> None:
         made = agent(phone)
@@ -416,6 +417,7 @@ def test_an_interrupt_from_the_keyboard_ends_the_call_and_keeps_its_rows(tmp_pat
 # No room.
 
 
+@pytest.mark.slow
 def test_without_room_under_the_store_a_call_ends_as_calls_do_and_its_rows_follow(stored: Patter) -> None:
     limit = {"pages": 1_000_000}
     event.listen(stored.store.engine, "checkout", lambda dbapi, *_: dbapi.execute(f"pragma max_page_count = {limit['pages']}"))

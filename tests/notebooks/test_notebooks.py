@@ -16,9 +16,6 @@ CELL_SECONDS = 300
 """The longest a cell may take, on a machine that does other work too; a spoken call takes about a minute."""
 
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-FIRST, *LATER = NOTEBOOKS
-"""Calls in notebooks last as long as calls do, so all but the first are run with the slow tests."""
-
 
 async def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
     """Execute the notebook in a kernel of this interpreter whose working directory is `folder`."""
@@ -26,9 +23,8 @@ async def run(notebook: nbformat.NotebookNode, folder: Path) -> None:
     await client.async_execute()
 
 
-@pytest.mark.parametrize(
-    "path", [FIRST, *(pytest.param(path, marks=pytest.mark.slow) for path in LATER)], ids=lambda path: path.stem
-)
+@pytest.mark.slow  # calls in notebooks last as long as calls do
+@by_name
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(path, as_version=4)

@@ -261,6 +261,7 @@ sys.exit(0 if log.flush(60) else log.problem)
 """
 
 
+@pytest.mark.slow
 def test_processes_that_begin_at_once_all_write_what_they_hold(old: str, opened: Open) -> None:
     names = ["a", "b", "c"]
     command = [sys.executable, "-c", PROCESS, old]

@@ -196,6 +196,7 @@ def test_what_a_tool_returned_or_why_it_failed_is_told(hold: Hold) -> None:
     assert len(of(told, "on_llm_token")) == 1, "the first token of an answer, not of each request"
 
 
+@pytest.mark.slow
 def test_a_tool_that_returns_late_is_told_with_the_turn_that_asked_for_it() -> None:
     @tool(reassurance=Reassurance("One moment, I have to look this up in the book.", 0))
     async def look() -> Any:

@@ -361,6 +361,7 @@ def test_a_call_that_is_stopped_before_it_is_answered_has_no_rows(hold: Hold) ->
     assert held.error is None
 
 
+@pytest.mark.slow
 def test_at_whatever_moment_a_call_is_stopped_or_cancelled_its_rows_are_whole(hold: Hold) -> None:
     dice, lines = random.Random(3), ["One?", Line("Please stop that now.", interrupt_after_seconds=1.0), "Two?"]
     for number in range(40):
@@ -400,6 +401,7 @@ def test_a_call_that_is_cancelled_keeps_the_row_that_was_open_and_leaves_no_task
         assert held.events("agent_speech")[-1]["ended_at"] <= 5.0
 
 
+@pytest.mark.slow
 def test_fifty_calls_in_a_row_leave_neither_tasks_nor_threads(hold: Hold) -> None:
     threads = threading.active_count()
     for _ in range(50):

@@ -159,6 +159,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_under_a_users_cell():
     done = subprocess.run([sys.executable, "-c", CELL, SERVER], capture_output=True, text=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == ("refused\n", "")
@@ -196,6 +197,7 @@ runpy.run_path({SERVER!r}, run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_close_is_not_waited_for_longer_than_two_seconds():
     async def main():
         async with asyncio.timeout(30):

@@ -134,6 +134,7 @@ def test_two_calls_of_one_caller_at_once_do_not_touch_each_other(line):
     assert [exchange.reply is not None for exchange in one.exchanges] == [True, False]
 
 
+@pytest.mark.slow
 def test_in_its_own_thread_it_keeps_real_time_by_sample_count(line):
     """The agent answers from this thread's loop; the far end's frames follow the monotonic clock without drift."""
     caller = SimulatedCaller([line(0.3, wait_seconds=0.1)], expects_greeting=True, no_reply_seconds=1.0, hang_up_seconds=0.1)

@@ -241,6 +241,7 @@ def test_bounds_and_usage_are_those_of_the_speech(models: None) -> None:
     run(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [False, True], ids=["in frames", "at once"])
 def test_speech_longer_than_the_model_holds_is_heard_in_parts_and_as_one(models: None, at_once: bool) -> None:
     text = " ".join(SENTENCES[number * 3 % 10] for number in range(24))
@@ -314,6 +315,7 @@ def test_a_language_that_the_model_does_not_know_is_named(models: None, tmp_path
     run(scene)
 
 
+@pytest.mark.slow
 def test_a_failure_is_raised_once_and_the_stream_listens_on(models: None) -> None:
     async def scene() -> None:
         sentence = await spoken("Can I bring my dog?")
