@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from patter_nb import guardrail, tool
+from patter_nb.audio.formats import MULAW_8K
 from patter_nb.call import Call
 from patter_nb.console import call as console
+from patter_nb.console.devices import Keyboard
 from patter_nb.console.shown import failure, told
 from patter_nb.errors import ConfigError
 from patter_nb.hooks import PipelineHooks
 from patter_nb.phone import Patter
+from patter_nb.providers.base import CallContext, Transcript
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.facts import EventFacts
 from patter_nb.session.notices import CallEvent
@@ -407,3 +410,13 @@ FAILED: list[tuple[str, dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("kind", "data", "lines"), FAILED)
 def test_an_event_that_says_why_something_failed_is_a_line(kind: str, data: dict[str, Any], lines: list[str]) -> None:
     assert failure(EventFacts(0.0, kind, data)) == lines
+
+
+def test_a_keyboard_that_is_closed_has_nothing_more_to_say() -> None:
+    async def main() -> list[str]:
+        keyboard = Keyboard()
+        async with keyboard.open(CallContext("call", "en"), MULAW_8K) as stream:
+            keyboard.say("hello")
+        return [event.text async for event in stream if isinstance(event, Transcript)]
+
+    assert asyncio.run(asyncio.wait_for(main(), 5)) == ["hello"]

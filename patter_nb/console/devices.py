@@ -29,7 +29,8 @@ class Keyboard:
     ends_turns: Literal["session"] = "session"
     virtual_time: bool = True
     price: Price | None = field(default_factory=Price)
-    _typed: asyncio.Queue[str] = field(default_factory=asyncio.Queue, repr=False)
+    _typed: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue, repr=False)
+    """None at the end."""
 
     def ready(self) -> None:
         """Always ready."""
@@ -40,7 +41,10 @@ class Keyboard:
 
     @asynccontextmanager
     async def open(self, call: CallContext, audio: AudioFormat) -> AsyncIterator[Keyboard]:  # noqa: ARG002 (the protocol's)
-        yield self
+        try:
+            yield self
+        finally:
+            self._typed.put_nowait(None)
 
     def push(self, audio: bytes, at: float) -> None:
         """Nobody speaks."""
@@ -52,8 +56,8 @@ class Keyboard:
         self._typed.put_nowait("")
 
     async def __aiter__(self) -> AsyncIterator[STTEvent]:
-        while True:
-            yield Transcript(await self._typed.get(), final=True)
+        while (typed := await self._typed.get()) is not None:
+            yield Transcript(typed, final=True)
 
 
 @dataclass(eq=False)
