@@ -100,6 +100,8 @@ class Agents:
         def changes(agent: Agent) -> dict[str, Any]:
             return {field: _replaced(getattr(agent, field), rule)}  # a call may have rules of its own, and keeps them
 
+        for line in self._lines.values():
+            line.newest.agent.edited(**changes(line.newest.agent))  # all agents or none: one of them may refuse it
         note = f"{field[:-1]} {rule.name}"
         return [line.propose_each(changes, (field,), note=note) for line in self._lines.values()]
 

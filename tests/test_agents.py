@@ -136,3 +136,12 @@ def test_what_an_agent_brings_itself_comes_before_the_phones_of_the_same_name(ag
     assert agents.with_rules({}) == {"tools": [shared], "guardrails": [rail]}
     assert agents.with_rules({"tools": [mine]})["tools"] == [mine]
     assert agents.with_rules({"tools": "nonsense"})["tools"] == "nonsense"  # the agent says what is wrong with it
+
+
+def test_a_guardrail_of_the_phone_that_one_agent_refuses_reaches_none(agents: Agents) -> None:
+    agents.stage(agent(name="a"))
+    agents.stage(agent(name="b", guardrails=[Guardrail("own", blocked_terms=["bar"])]))
+    with pytest.raises(ConfigError, match="holds 'bar', which guardrail 'own' blocks"):
+        agents.add_guardrail(Guardrail("x", blocked_terms=["foo"], replacement="I can't say bar."))
+    assert not agents.line("a").newest.agent.guardrails
+    assert "guardrails" not in agents.with_rules({})
