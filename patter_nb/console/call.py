@@ -45,11 +45,10 @@ TAKEN_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """How long nothing at all may happen in the call before such a line is taken for one that is not answered."""
 
-LOOK_SECONDS = 0.02
-
 KEYS = re.compile(r"[0-9*#]+")
 HELP = """/quit or /hangup end the call, /transfer NUMBER hands it over, /history shows it so far.
 A line of digits, * and # is pressed on the telephone; anything else is said."""
+
 
 class ConsoleTest:
     """One typed call as it was ordered. `read` and `write` are the terminal.
@@ -148,7 +147,7 @@ class ConsoleTest:
     async def _listen(self, call: Call, phone: QuietPhone) -> None:
         """Do what is typed, line by line, until there is no more."""
         if self._waits:
-            await self._greeted(call)
+            await self._until(lambda: self._is_greeted(call), ANSWER_SECONDS)
         while line := await self._line():
             command, _, rest = line.strip().partition(" ")
             if command in ("/quit", "/hangup"):
@@ -211,14 +210,8 @@ class ConsoleTest:
                 return False
         return True
 
-    async def _greeted(self, call: Call) -> None:
-        """Wait until the call is answered, which the stream of its events does not tell, and the agent has greeted."""
-        for _ in range(round(ANSWER_SECONDS / LOOK_SECONDS)):
-            if self._is_greeted(call):
-                return
-            await asyncio.sleep(LOOK_SECONDS)
-
     def _is_greeted(self, call: Call) -> bool:
+        """Whether the call is answered, and the agent has said its greeting, where it has one."""
         if self._live.current.agent.greeting:
             return bool(self._log.facts(call.id))
         return any(event.kind == "answered" for event in self._log.event_rows(call.id))

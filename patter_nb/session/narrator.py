@@ -52,6 +52,9 @@ class Narrator:
         self._others = 0
         """Messages of the role "user" that are not the words of the turn that is open: of other turns, or injected."""
 
+    def answered(self) -> None:
+        self._tell("answered", {})
+
     # What the engine is told.
 
     def event(self, event: Event) -> None:

@@ -31,9 +31,9 @@ class CallEvent:
     """Something that happened in a call, as `call.stream()` yields it."""
 
     kind: str
-    """"call_started", "interim", "transcript", "user_speech_started", "user_speech_ended", "user_speech_eos", "llm_token",
-    "audio_out", "agent_speech_started", "agent_speech_ended", "tool_called", "tool_progress", "tool_returned", "guardrail",
-    "revision", "dtmf", "metrics", "call_ended"."""
+    """"call_started", "answered", "interim", "transcript", "user_speech_started", "user_speech_ended", "user_speech_eos",
+    "llm_token", "audio_out", "agent_speech_started", "agent_speech_ended", "tool_called", "tool_progress", "tool_returned",
+    "guardrail", "revision", "dtmf", "metrics", "call_ended"."""
     at: float
     """Seconds of the call's clock."""
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -55,8 +55,9 @@ class Reply:
 class Pipeline:
     """The replies of one call. Its methods start or stop work and never wait for it.
 
-    `began(revision, reply)` is called when a reply begins with another revision than the one before; `reply_parts(number, agent)`
-    makes a reply's voice, hooks and text; `tools(agent)` says what the model may call.
+    `changed(revision)` is called when a reply begins with another revision than the one before; `speech`, `hooks` and `wording`
+    make a reply's voice, hooks and text; `tools(agent)` says what the model may call, `reassurance(agent, name)` what is said
+    while a tool runs, and after how many seconds.
     """
 
     def __init__(

@@ -26,7 +26,6 @@ ATTEMPTS = 3
 BACKOFF_SECONDS = 0.5
 
 GOODBYE = "The call ends when you have said goodbye: say it now, in one short sentence."
-ENDING = "The call ends now."
 TRANSFERRING = "The call is handed over when what you are saying was heard."
 
 

@@ -137,8 +137,9 @@ class Wording:
         with guard(partial(self._failed, stage), who=stage):
             chunks.append(text_of(stage, hook(text)))
         if not chunks:
-            self._kept_back = self._hooks.given.fail_closed
-            return "" if self._kept_back else text
+            closed = self._hooks.given.fail_closed
+            self._kept_back = self._kept_back or closed
+            return "" if closed else text
         return text if chunks[0] is None else chunks[0]
 
     def _write(self, text: str) -> None:
