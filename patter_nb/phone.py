@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypedDict, Unpack
+from typing import Any, Literal, TextIO, TypedDict, Unpack
 
 from patter_nb.agent import Agent, AgentSettings
 from patter_nb.agents import Agents
@@ -18,6 +17,7 @@ from patter_nb.call import Call
 from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks, SpeechCallbacks
 from patter_nb.callers import check_first_line, read_caller
 from patter_nb.console import ConsoleTest
+from patter_nb.edits import Edits
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.given import (
     check_mode,
@@ -30,8 +30,8 @@ from patter_nb.given import (
     tell_newer,
     with_model,
 )
-from patter_nb.guardrails import REPLACEMENT, Guardrail, guardrail
-from patter_nb.live import Difference, Edit, Live, Revision, RevisionLine, Scope
+from patter_nb.history import History
+from patter_nb.live import Live, Revision
 from patter_nb.notebook.display import CardHandle, in_notebook
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
@@ -42,10 +42,6 @@ from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
-from patter_nb.tools import Tool, ToolSettings, tool
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Setting(TypedDict):
@@ -56,7 +52,7 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter(SpeechCallbacks):
+class Patter(Edits, History, SpeechCallbacks):
     """A phone for prototyping voice agents.
 
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
@@ -184,127 +180,6 @@ class Patter(SpeechCallbacks):
         with self._chosen(agent, callbacks, pinned, lambda agent: check_mode(agent, callbacks), loop) as (call, setting):
             work = ConsoleTest(self._log, call.live, read=read, write=write, **setting)
         return self._hold(call, work, show=False)
-
-    # Edits, and rules that cells give to the phone.
-
-    def edit(self, agent: Agent | str | None = None, *, note: str = "", scope: Scope = "all calls", **changes: Any) -> Edit:
-        """Change an agent: `phone.edit(system_prompt="...")`. From any thread.
-
-        `scope` "all calls": every call that is on changes with its next reply, and later calls begin with it; "next call": only
-        later calls. `agent`: the agent or its name; it may be left out where there is one. `ConfigError` when the changes make no
-        agent; nothing has changed then.
-        """
-        return self._agents.edit(agent, changes, note=note, scope=scope)
-
-    def rollback(self, number: int, agent: Agent | str | None = None, *, note: str = "", scope: Scope = "all calls") -> Edit:
-        """Take what revision `number` says again, as a new revision."""
-        return self._agents.roll_back(agent, number, note=note, scope=scope)
-
-    def diff(self, before: int, after: int | None = None, agent: Agent | str | None = None) -> Difference:
-        """What differs between two revisions; `after`: by default the newest."""
-        return self._agents.diff(agent, before, after)
-
-    def line(self, agent: Agent | str | None = None) -> RevisionLine:
-        """The revisions of an agent, oldest first, and the calls that run one of them."""
-        return self._agents.line(agent)
-
-    def tool(
-        self,
-        fn: Callable[..., Any] | None = None,
-        /,
-        *,
-        handler: Callable[..., Any] | None = None,
-        webhook_url: str | None = None,
-        **settings: Unpack[ToolSettings],
-    ) -> Any:
-        """`@phone.tool` over a function gives it to every agent of this phone, those of calls that are on included, from their
-        next reply on. Running the cell again replaces it. Settings and what is returned are those of `patter_nb.tool`."""
-        what = {"handler": handler, "webhook_url": webhook_url}
-        given: dict[str, Any] = {**settings, **{name: value for name, value in what.items() if value is not None}}
-        made: Any = tool(**given) if fn is None else tool(fn, **given)
-        if isinstance(made, Tool):
-            self._agents.add_tool(made)
-            return made
-
-        def keep(function: Callable[..., Any]) -> Tool:
-            kept: Tool = made(function)
-            self._agents.add_tool(kept)
-            return kept
-
-        return keep
-
-    def guardrail(
-        self,
-        name: str | Callable[[str], Any],
-        blocked_terms: Sequence[str] | None = None,
-        check: Callable[[str], Any] | None = None,
-        replacement: str = REPLACEMENT,
-        *,
-        fail_closed: bool = False,
-    ) -> Any:
-        """A guardrail for every agent of this phone, those of calls that are on included, from their next reply on: over a
-        check, or as `phone.guardrail("prices", blocked_terms=[...])`. Running the cell again replaces it."""
-        made = guardrail(name, blocked_terms, check, replacement, fail_closed=fail_closed)
-        if isinstance(made, Guardrail):
-            self._agents.add_guardrail(made)
-            return made
-
-        def keep(function: Callable[..., Any]) -> Guardrail:
-            kept: Guardrail = made(function)
-            self._agents.add_guardrail(kept)
-            return kept
-
-        return keep
-
-    # What happened.
-
-    @property
-    def live_calls(self) -> tuple[Call, ...]:
-        """The calls that are on."""
-        return tuple(call for call in self._calls if call.state == "running")
-
-    @property
-    def last_call(self) -> Call | None:
-        """The call that was started last, or None."""
-        return self._calls[-1] if self._calls else None
-
-    @property
-    def calls(self) -> pd.DataFrame:
-        """One row per call of this object."""
-        return self._log.calls()
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """One row per turn of this object's calls."""
-        return self._log.turns()
-
-    @property
-    def revisions(self) -> pd.DataFrame:
-        """One row per revision of an agent, with the turns it answered, their median gap and their cost."""
-        return self._log.revisions()
-
-    @property
-    def tools_log(self) -> pd.DataFrame:
-        """One row per execution of a tool in this object's calls."""
-        return self._log.tools()
-
-    @property
-    def events(self) -> pd.DataFrame:
-        """One row per event of this object's calls."""
-        return self._log.events()
-
-    @property
-    def store(self) -> Store:
-        """Everything that was ever stored: `phone.store.calls()`, `.turns()`. `ConfigError` with `store=False`."""
-        if self._store is None:
-            raise ConfigError("store is False: nothing is stored; leave store= out to keep calls in .patter_nb/.")
-        return self._store
-
-    def flush(self, timeout_seconds: float = 10.0) -> bool:
-        """Wait until all rows and recordings are written; False when they could not be in that time (each card says why)."""
-        deadline = time.monotonic() + timeout_seconds
-        kept = self._shelf.retry(timeout_seconds)
-        return self._log.flush(max(0.0, deadline - time.monotonic())) and kept
 
     def _keep(self, name: str, revision: Revision) -> None:
         self._log.revision(

@@ -10,11 +10,11 @@ import asyncio
 import concurrent.futures
 import contextvars
 import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from patter_nb.notebook.card import card_html
+from patter_nb.notebook.loops import kernel_loop, kernel_shell
 from patter_nb.notebook.tables import text_summary
 from patter_nb.notebook.view import CallView
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 def in_notebook() -> bool:
     """Whether this process is a live Jupyter kernel; False in scripts and in IPython's terminal."""
-    return _shell() is not None
+    return kernel_shell() is not None
 
 
 def mimebundle(view: CallView) -> dict[str, str]:
@@ -39,7 +39,7 @@ class CardHandle:
 
     def __init__(self, view: CallView) -> None:
         """Show the card as it stands now, under the running cell."""
-        self._loop = _kernel_loop()
+        self._loop = kernel_loop()
         self._cell = _running_cell()
         self._wanted: list[tuple[MakeView, _Shown]] = []
         self._drawing: asyncio.Task[None] | None = None
@@ -101,23 +101,7 @@ def _log_failure(shown: _Shown) -> None:
         _log.error("a call's card could not be drawn", exc_info=error)
 
 
-def _shell() -> Any:
-    """IPython's shell inside a kernel, else None."""
-    ipython = sys.modules.get("IPython")  # whoever runs in a kernel has it loaded
-    shell = None if ipython is None else ipython.get_ipython()
-    return shell if getattr(shell, "kernel", None) is not None else None
-
-
-def _kernel_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the kernel's main thread, also when asked from a widget's callback that runs on a loop of its own."""
-    shell = _shell()
-    if shell is None:
-        return None
-    loop: asyncio.AbstractEventLoop = shell.kernel.io_loop.asyncio_loop
-    return loop
-
-
 def _running_cell() -> str | None:
     """What identifies the cell whose code this is; None outside a notebook."""
-    shell = _shell()
+    shell = kernel_shell()
     return None if shell is None else str(shell.get_parent().get("header", {}).get("msg_id"))
