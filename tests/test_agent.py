@@ -398,6 +398,13 @@ def test_an_agent_shows_itself_in_a_line_and_in_a_table_whose_text_is_only_text(
     assert "&lt;script&gt;" in table
 
 
+def test_a_table_of_a_pipeline_leaves_out_what_only_an_engine_uses() -> None:
+    table = make()._repr_html_()
+    assert ">voice<" not in table
+    assert ">model<" not in table
+    assert ">tts<" in table
+
+
 def test_the_value_of_a_variable_whose_name_is_that_of_a_secret_is_not_shown() -> None:
     agent = make(variables={"crm_api_key": "geheim-1", "city": "Rome", "password": "geheim-2"})
     assert agent.content()["variables"] == {"crm_api_key": "•••", "city": "Rome", "password": "•••"}

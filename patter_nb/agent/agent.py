@@ -315,4 +315,5 @@ class Agent:
         return f"Agent({self.name!r}, {services}, prompt {checks.short(self.system_prompt, 50)!r})"
 
     def _repr_html_(self) -> str:
-        return agent_html(self.content_id(), self.content())
+        idle = ENGINE_ONLY if self.provider == "pipeline" else PIPELINE_ONLY
+        return agent_html(self.content_id(), {name: value for name, value in self.content().items() if name not in idle})
