@@ -43,7 +43,17 @@ def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     import pandas as pd
 
     read = list(rows)
-    return pd.DataFrame({each.name: pd.Series([each.read(row) for row in read], dtype=each.dtype) for each in columns})
+    return pd.DataFrame({each.name: pd.Series([each.read(row) for row in read], dtype=pandas_dtype(each)) for each in columns})
+
+
+def pandas_dtype(column: Column[Any]) -> Any:
+    """The dtype of a column, the same whatever is installed.
+
+    With pyarrow, "string" alone would keep text as UTF-8, which cannot hold the half surrogate pairs that text may have.
+    """
+    import pandas as pd
+
+    return pd.StringDtype("python") if column.dtype == "string" else column.dtype
 
 
 def calls_frame(calls: Iterable[CallReading]) -> pd.DataFrame:

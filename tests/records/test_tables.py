@@ -46,6 +46,14 @@ def test_an_empty_frame_has_the_same_types_as_a_full_one(table: str, full: dict[
     assert {name: str(dtype) for name, dtype in empty.dtypes.items()} == {each.name: each.dtype for each in TABLES[table]}
 
 
+def test_text_is_kept_as_it_came_whatever_is_installed(turn: Turn, read: Read) -> None:
+    broken = "half a pair \ud800, a zero \x00"
+    turns = turns_frame([read(turn(1, caller_text=broken, agent_text="fine"))])
+    assert turns["caller_text"].tolist() == [broken]
+    texts = [dtype for dtype in turns.dtypes if str(dtype) == "string"]
+    assert {(dtype.storage, dtype.na_value is pd.NA) for dtype in texts} == {("python", True)}
+
+
 def test_a_turn_becomes_a_row_with_its_figures(full: dict[str, float], turn: Turn, read: Read) -> None:
     row = turns_frame([read(turn(0, kind="greeting"), turn(1, full, caller_text="hi", interrupted=True))]).iloc[1]
     assert (row["turn"], row["kind"], row["caller_text"], bool(row["interrupted"])) == (1, "caller", "hi", True)
