@@ -19,6 +19,7 @@ from patter_nb.turns.events import (
     GuardrailHit,
     InjectRequested,
     InstantRecorded,
+    SegmentReady,
     SpeechStarted,
     SpeechStopped,
     ToolReturned,
@@ -74,6 +75,8 @@ class Narrator:
                 self._speech("on_llm_token", at, llm_provider=names[0], model=names[1])
             case InstantRecorded(reply, "send_started_at", at) if reply == self._reply:
                 self._speech("on_audio_out", at, tts_provider=self._voice())
+            case SegmentReady(reply, _, text) if reply == self._reply:
+                self._tell("segment", {"text": text, "reply": reply, "turn_idx": self._turn})
             case DtmfReceived(digit):
                 self._tell("dtmf", {"digit": digit})
             case GuardrailHit():
@@ -100,6 +103,10 @@ class Narrator:
 
     def revision(self, number: int, note: str) -> None:
         self._tell("revision", {"revision": number, "note": note})
+
+    def stalled(self, started_at: float, seconds: float, cell: int | None) -> None:
+        """The loop of the call could not run."""
+        self._tell("stall", {"started_at": started_at, "seconds": seconds, "cell": cell})
 
     # What the engine orders.
 

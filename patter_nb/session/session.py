@@ -273,6 +273,7 @@ class Session:
 
     def _stalled(self, started_at: float, seconds: float, cell: int | None) -> None:
         self._event("loop_stall", {"started_at": started_at, "seconds": seconds, "cell": cell})
+        self._narrator.stalled(started_at, seconds, cell)
 
     def _event(self, kind: str, data: Mapping[str, object]) -> None:
         self._setup.log.event(self._setup.call_id, self._elapsed(), kind, data)

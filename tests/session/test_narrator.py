@@ -320,3 +320,36 @@ def test_every_callback_that_raises_is_an_event_of_its_own_and_the_call_goes_on(
     held = hold(["One?"], callbacks=Callbacks(**dict.fromkeys(NAMES, raises)))
     assert {each["callback"] for each in held.events("callback_failed")} == set(NAMES)
     assert held.turn(1).heard_text == "First answer."
+
+
+def test_the_pieces_of_a_reply_are_told_as_they_go_to_the_voice_and_before_they_are_heard() -> None:
+    async def main() -> list[tuple[str, str]]:
+        phone = Patter(store=False, show=False)
+        llm = ScriptedLLM(["First of all, yes. And then no."])
+        agent = phone.agent("A hotel.", stt=ScriptedSTT(["one"]), llm=llm, tts=ScriptedTTS(), first_message="")
+        call = await phone.test(agent, caller=["One?"], speed="max")
+        return [(event.kind, event.data.get("text", "")) async for event in call.stream()]
+
+    told = asyncio.run(main())
+    assert [text for kind, text in told if kind == "segment"] == ["First of all, yes.", "And then no."]
+    assert told.index(("segment", "First of all, yes.")) < [kind for kind, _ in told].index("agent_speech_started")
+
+
+def test_a_stall_of_the_loop_is_told_when_it_is_over() -> None:
+    async def main() -> list[dict[str, Any]]:
+        phone = Patter(store=False, show=False)
+        agent = phone.agent("A hotel.", stt=ScriptedSTT(["one"]), llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS())
+        call = phone.test(agent, caller=["One?"])
+        stalls = []
+        async for event in call.stream():
+            if event.kind == "answered":
+                asyncio.get_running_loop().call_later(0.1, threading.Event().wait, 0.3)  # what a cell does that computes
+            if event.kind == "stall":
+                stalls.append(dict(event.data))
+                call.stop()
+        return stalls
+
+    longest = max(asyncio.run(main()), key=lambda stall: stall["seconds"])
+    assert longest["seconds"] > 0.2
+    assert longest["started_at"] >= 0
+    assert longest["cell"] is None
