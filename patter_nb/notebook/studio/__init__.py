@@ -1,0 +1,1 @@
+"""The studio: an agent's prompt, tools and guardrails under your hand, between calls and during them."""

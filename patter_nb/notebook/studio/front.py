@@ -1,0 +1,23 @@
+"""The front ends: plain ES modules and style sheets that lie beside this file, joined as a widget takes them. Nothing is built
+and nothing is loaded from anywhere."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from patter_nb.notebook.studio.style import STUDIO_STYLE
+
+
+@cache
+def esm(*names: str) -> str:
+    """One ES module of the files `static/<name>.js`, in this order; only the last one exports."""
+    folder = files(__package__).joinpath("static")
+    return "\n".join(folder.joinpath(f"{name}.js").read_text("utf-8") for name in names)
+
+
+@cache
+def css(*names: str) -> str:
+    """The studio's style sheet, and after it those of the files `static/<name>.css`."""
+    folder = files(__package__).joinpath("static")
+    return "\n".join([STUDIO_STYLE, *(folder.joinpath(f"{name}.css").read_text("utf-8") for name in names)])
