@@ -83,10 +83,12 @@ background:var(--pnb-muted)}
 
 _FIELDS = f"""
 .pnb-ui .pnb-field{{display:flex;flex-direction:column;gap:4px;min-width:0}}
-.pnb-ui .pnb-label{{display:flex;flex-wrap:wrap;align-items:baseline;gap:2px 8px;color:var(--pnb-ink);font-size:12px;font-weight:600}}
+.pnb-ui .pnb-label{{display:flex;flex-wrap:wrap;align-items:baseline;gap:2px 8px;color:var(--pnb-ink);font-size:12px;
+font-weight:600}}
 .pnb-ui .pnb-when{{color:var(--pnb-muted);font-size:11px;font-weight:400}}
 .pnb-ui :is(input.pnb-input,textarea.pnb-input,select.pnb-input){{width:100%;min-width:0;min-height:30px;margin:0;padding:4px 8px;
-border:1px solid var(--pnb-line);border-radius:6px;background:var(--pnb-surface);color:var(--pnb-ink);font:inherit;line-height:20px}}
+border:1px solid var(--pnb-line);border-radius:6px;background:var(--pnb-surface);color:var(--pnb-ink);font:inherit;
+line-height:20px}}
 .pnb-ui textarea.pnb-input{{resize:vertical}}
 .pnb-ui .pnb-input.pnb-code{{font-family:{CODE_FONTS};font-size:12px}}
 .pnb-ui .pnb-input:hover:not(:disabled){{border-color:var(--pnb-muted)}}
@@ -126,7 +128,8 @@ color:var(--pnb-ink);text-align:left;white-space:pre-wrap;overflow-wrap:anywhere
 
 # JupyterLab stripes tables and tightens their lines with rules of its own, which these have to outweigh.
 _TABLES = """
-.pnb-ui table.pnb-table{width:100%;margin:0;border:none;border-collapse:collapse;table-layout:auto;font-size:12px;line-height:1.45}
+.pnb-ui table.pnb-table{width:100%;margin:0;border:none;border-collapse:collapse;table-layout:auto;font-size:12px;
+line-height:1.45}
 .pnb-ui table.pnb-table :is(thead,tbody tr,tbody tr:hover){background:none;color:inherit}
 .pnb-ui table.pnb-table :is(th,td){padding:4px 0 4px 12px;border:none;text-align:right;vertical-align:baseline;font-weight:400;
 white-space:nowrap;max-width:none;line-height:inherit}
@@ -147,14 +150,15 @@ white-space:nowrap;max-width:none;line-height:inherit}
 _TABS = """
 .pnb-ui.jupyter-widgets,.pnb-ui .jupyter-widgets{margin:0;overflow:visible}
 .pnb-ui .pnb-tabs.widget-tab{margin:0;width:auto}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar{overflow:visible;min-height:0;padding:0 12px;border:0;border-bottom:1px solid var(--pnb-line);
-background:none}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 0 auto;min-width:0;max-width:none;height:auto;min-height:0;margin:0 0 -1px;
-padding:8px 12px;border:0;border-bottom:2px solid transparent;background:none;color:var(--pnb-muted);font:13px/20px inherit;
-font-family:inherit;transform:none;cursor:pointer}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar{overflow:visible;min-height:0;padding:0 12px;border:0;
+border-bottom:1px solid var(--pnb-line);background:none}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 0 auto;min-width:0;max-width:none;height:auto;min-height:0;
+margin:0 0 -1px;padding:8px 12px;border:0;border-bottom:2px solid transparent;background:none;color:var(--pnb-muted);
+font-family:inherit;
+font-size:13px;line-height:20px;transform:none;cursor:pointer}
 .pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:hover{background:none;color:var(--pnb-ink)}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab.lm-mod-current{min-height:0;border-bottom-color:var(--pnb-ink);background:none;
-color:var(--pnb-ink);font-weight:600;transform:none}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab.lm-mod-current{min-height:0;border-bottom-color:var(--pnb-ink);
+background:none;color:var(--pnb-ink);font-weight:600;transform:none}
 .pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab::before{display:none}
 .pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:focus-visible{outline:2px solid var(--pnb-focus);outline-offset:-3px}
 .pnb-ui .pnb-tabs.widget-tab>.widget-tab-contents{padding:0;border:0;background:none;overflow:visible}
