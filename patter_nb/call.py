@@ -268,8 +268,8 @@ class Call(Orders):
         session = self._session
         return self._recording if session is None else session.recording
 
-    def plot(self, *, dark: bool = False) -> Figure:
-        """The latency waterfall of each turn over who spoke when."""
+    def plot(self, *, dark: bool | None = None) -> Figure:
+        """The latency waterfall of each turn over who spoke when. `dark` None: where matplotlib's own style is dark."""
         from patter_nb.notebook.figure import call_figure
 
         return call_figure(self.view(), dark=dark)

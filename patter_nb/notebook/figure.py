@@ -1,6 +1,7 @@
-"""A picture drawn with matplotlib's object API: no pyplot, no global state read or written, so any thread may draw.
+"""A picture drawn with matplotlib's object API: no pyplot, no global state written, so any thread may draw.
 
-matplotlib is imported when the first figure is drawn.
+Of matplotlib's settings one is asked, and only by `is_dark`: whether the reader's own style is dark. matplotlib is imported when
+the first figure is drawn.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from patter_nb.notebook.picture import Lines, Picture, Rect, Text
+from patter_nb.notebook.picture import Area, Dots, Lines, Picture, Rect, Text
 from patter_nb.notebook.theme import FIGURE_FONTS, colour, palette
 from patter_nb.notebook.view import CallView
 from patter_nb.notebook.waterfall import WIDTH, call_picture
@@ -34,9 +35,21 @@ _MORE_FONTS = (
 """Used, where installed, for characters that the first font lacks."""
 
 
-def call_figure(view: CallView, *, dark: bool = False, width: float = WIDTH) -> Figure:
-    """The waterfall of the turns' latency and the lanes of who spoke when, `width` CSS pixels wide (at least 480)."""
+def call_figure(view: CallView, *, dark: bool | None = None, width: float = WIDTH) -> Figure:
+    """The waterfall of the turns' latency and the lanes of who spoke when, `width` CSS pixels wide (at least 560).
+
+    `dark` None: as `is_dark` finds it.
+    """
     return paint(call_picture(view, width=width), dark=dark)
+
+
+def is_dark() -> bool:
+    """Whether figures are dark when nobody says: where matplotlib's own style is (`plt.style.use("dark_background")`)."""
+    import matplotlib as mpl
+    from matplotlib.colors import to_rgba
+
+    red, green, blue, opacity = to_rgba(mpl.rcParams["figure.facecolor"])
+    return opacity > 0.5 and 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -48,15 +61,22 @@ def figure_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def paint(picture: Picture, *, dark: bool) -> Figure:
-    """The picture as a figure that also shows itself at the end of a cell."""
-    colours = palette(dark=dark)
+def paint(picture: Picture, *, dark: bool | None = None) -> Figure:
+    """The picture as a figure that also shows itself at the end of a cell.
+
+    Where the picture has an area with coordinates of its own, they are those of the figure's first axes: what is drawn on
+    `figure.axes[0]` stands above the data it belongs to.
+    """
+    colours = palette(dark=is_dark() if dark is None else dark)
     width, height = picture.width + 2 * MARGIN, picture.height + 2 * MARGIN
-    figure = _figure_class()(
+    figure: Figure = _figure_class()(
         figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH),
         dpi=PIXELS_PER_INCH * DOTS_PER_PIXEL, facecolor=colours["surface"], edgecolor="none",
     )  # fmt: skip
     figure.set_layout_engine("none")  # whatever the user's settings say
+    figure.description = picture.description  # type: ignore[attr-defined]
+    if picture.area is not None:
+        _add_area(figure, picture, picture.area)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0), xlim=(-MARGIN, picture.width + MARGIN), ylim=(picture.height + MARGIN, -MARGIN))
     axes.set_axis_off()
     for layer, shape in enumerate(picture.shapes):
@@ -64,9 +84,21 @@ def paint(picture: Picture, *, dark: bool) -> Figure:
             _paint_rect(axes, shape, colour(shape.fill, colours), layer)
         elif isinstance(shape, Lines):
             _paint_lines(axes, shape, colour(shape.stroke, colours), layer)
+        elif isinstance(shape, Dots):
+            _paint_dots(axes, shape, colour(shape.fill, colours), layer)
         else:
             _paint_text(axes, shape, colour(shape.fill, colours), layer)
     return figure
+
+
+def _add_area(figure: Figure, picture: Picture, area: Area) -> None:
+    """Axes that show nothing by themselves, above the painted shapes."""
+    width, height = picture.width + 2 * MARGIN, picture.height + 2 * MARGIN
+    bottom = 1.0 - (MARGIN + area.y + area.height) / height
+    place = ((MARGIN + area.x) / width, bottom, area.width / width, area.height / height)
+    axes = figure.add_axes(place, xlim=area.across, ylim=area.down[::-1], zorder=1)
+    axes.set(xlabel=area.x_label, ylabel=area.y_label, autoscale_on=False)
+    axes.set_axis_off()
 
 
 @cache
@@ -75,7 +107,9 @@ def _figure_class() -> type[Figure]:
     from matplotlib.figure import Figure
 
     class CallFigure(Figure):
-        """A matplotlib figure that notebooks show although pyplot does not know it."""
+        """A matplotlib figure that notebooks show although pyplot does not know it, with words for those who do not see it."""
+
+        description = ""
 
         def __init__(self, *arguments: Any, **settings: Any) -> None:
             super().__init__(*arguments, **settings)
@@ -83,7 +117,8 @@ def _figure_class() -> type[Figure]:
 
         def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             width = round(self.get_figwidth() * PIXELS_PER_INCH)
-            return {"image/png": figure_png(self), "text/plain": repr(self)}, {"image/png": {"width": width}}
+            told = {"width": width, "alt": self.description}
+            return {"image/png": figure_png(self), "text/plain": self.description or repr(self)}, {"image/png": told}
 
     return CallFigure
 
@@ -106,8 +141,22 @@ def _paint_lines(axes: Axes, lines: Lines, stroke: str, layer: int) -> None:
 
     segments = [[(x1, y1), (x2, y2)] for x1, y1, x2, y2 in lines.segments]
     width = _points(lines.width)
-    drawn = LineCollection(segments, colors=[stroke], linewidths=[width], linestyles="solid", zorder=layer)
+    # matplotlib counts dashes in widths of the line.
+    dashes = (0.0, tuple(each / lines.width for each in lines.dash)) if lines.dash else "solid"
+    ends: Literal["round", "butt"] = "round" if lines.rounded else "butt"
+    drawn = LineCollection(segments, colors=[stroke], linewidths=[width], linestyles=[dashes], capstyle=ends, zorder=layer)
     axes.add_collection(drawn, autolim=False)
+
+
+def _paint_dots(axes: Axes, dots: Dots, fill: str, layer: int) -> None:
+    from matplotlib.lines import Line2D
+
+    xs, ys = zip(*dots.points, strict=True) if dots.points else ((), ())
+    drawn = Line2D(
+        xs, ys, linestyle="none", marker="o", markersize=_points(2 * dots.radius), markerfacecolor=fill, markeredgewidth=0.0,
+        fillstyle="full", antialiased=True, zorder=layer,
+    )  # fmt: skip
+    axes.add_artist(drawn)
 
 
 def _paint_text(axes: Axes, text: Text, fill: str, layer: int) -> None:

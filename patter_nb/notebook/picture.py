@@ -50,9 +50,36 @@ class Lines:
     """Each (x1, y1, x2, y2)."""
     stroke: str
     width: float = 1.0
+    rounded: bool = False
+    """Round ends, for lines that go on in another direction."""
+    dash: tuple[float, ...] = ()
+    """Pixels drawn and left out, in turns; empty: drawn through."""
 
 
-Shape = Rect | Text | Lines
+@dataclass(frozen=True, slots=True)
+class Dots:
+    points: tuple[tuple[float, float], ...]
+    """Each (x, y) of a centre."""
+    radius: float
+    fill: str
+
+
+Shape = Rect | Text | Lines | Dots
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A part of a picture that has coordinates of its own: what lies at its left and right edge, at its top and its bottom."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    across: tuple[float, float]
+    down: tuple[float, float]
+    x_label: str
+    """What is measured, and its unit."""
+    y_label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +88,9 @@ class Picture:
     height: float
     shapes: tuple[Shape, ...]
     description: str
-    """One sentence for readers who do not see it."""
+    """For readers who do not see it."""
+    area: Area | None = None
+    """Where data lies, for those who want to draw on it."""
 
 
 def text_width(text: str, size: float = FONT_SIZE) -> float:
@@ -116,7 +145,14 @@ def _svg_shape(shape: Shape) -> str:
         return f'<rect {box} style="fill:{css_colour(shape.fill)}">{_svg_title(shape.title)}</rect>'
     if isinstance(shape, Lines):
         path = "".join(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" for x1, y1, x2, y2 in shape.segments)
-        return f'<path d="{path}" style="fill:none;stroke:{css_colour(shape.stroke)};stroke-width:{shape.width:g}"/>'
+        ends = ";stroke-linecap:round" if shape.rounded else ""
+        dashes = f";stroke-dasharray:{' '.join(f'{each:g}' for each in shape.dash)}" if shape.dash else ""
+        style = f"fill:none;stroke:{css_colour(shape.stroke)};stroke-width:{shape.width:g}{ends}{dashes}"
+        return f'<path d="{path}" style="{style}"/>'
+    if isinstance(shape, Dots):
+        path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in shape.points)  # a line of no length with round ends
+        style = f"stroke:{css_colour(shape.fill)};stroke-width:{2 * shape.radius:g};stroke-linecap:round"
+        return f'<path d="{path}" style="{style}"/>'
     anchor = "" if shape.anchor == "start" else f' text-anchor="{shape.anchor}"'
     weight = ";font-weight:600" if shape.bold else ""
     style = f"fill:{css_colour(shape.fill)};font-size:{shape.size:g}px{weight}"

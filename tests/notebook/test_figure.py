@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from patter_nb.notebook.figure import DOTS_PER_PIXEL, MARGIN, call_figure, figure_png
+from patter_nb.notebook.figure import DOTS_PER_PIXEL, MARGIN, call_figure, figure_png, is_dark, paint
+from patter_nb.notebook.picture import Area, Dots, Picture
 from patter_nb.notebook.theme import palette
 from patter_nb.notebook.view import CallView
 from patter_nb.notebook.waterfall import call_picture
@@ -51,7 +52,7 @@ def test_the_readers_own_settings_of_matplotlib_change_nothing(make_view: Make) 
         "axes.facecolor": "red", "lines.linewidth": 9, "savefig.dpi": 30, "savefig.bbox": "tight",
     }  # fmt: skip
     with mpl.rc_context(theirs):
-        assert figure_png(call_figure(view)) == plain
+        assert figure_png(call_figure(view, dark=False)) == plain
 
 
 def test_threads_draw_at_once_what_one_draws_alone(make_view: Make) -> None:
@@ -66,6 +67,36 @@ def test_a_notebook_shows_the_figure_without_pyplot(make_view: Make) -> None:
     data, metadata = figure._repr_mimebundle_()  # type: ignore[attr-defined]
     assert data["image/png"] == figure_png(figure)
     assert metadata["image/png"]["width"] == round(figure.get_figwidth() * 100)
+    assert metadata["image/png"]["alt"] == data["text/plain"] == call_picture(make_view(1)).description
+
+
+def test_what_is_drawn_on_the_first_axes_stands_where_its_data_lies() -> None:
+    area = Area(100, 40, 600, 200, (0.0, 1200.0), (50.0, 0.0), "reply gap, ms", "turns")
+    figure = paint(Picture(800, 300, (), "nothing", area), dark=False)
+    axes = figure.axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0.0, 1200.0), (0.0, 50.0))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("reply gap, ms", "turns")
+    x, y = axes.transData.transform((300.0, 50.0)) / DOTS_PER_PIXEL
+    assert (x, y) == pytest.approx((MARGIN + 100 + 150, 300 + MARGIN - 40))
+    before = figure_png(figure)
+    axes.axvline(300.0, color="red")
+    assert figure_png(figure) != before
+
+
+def test_a_dot_is_round_and_as_large_as_it_should_be() -> None:
+    dots = Dots(((5.0, 5.0), (25.0, 5.0)), 3.0, "error")
+    image = imread(io.BytesIO(figure_png(paint(Picture(30, 10, (dots,), "two dots"), dark=False))))
+    red = image[:, :, 1] < 0.5
+    assert red.sum() == pytest.approx(2 * np.pi * (3 * DOTS_PER_PIXEL) ** 2, rel=0.06)
+    assert red.any(axis=1).sum() == pytest.approx(6 * DOTS_PER_PIXEL, abs=1)
+
+
+@pytest.mark.parametrize(("ground", "dark"), [("white", False), ("black", True), ("none", False), ("#222233", True)])
+def test_where_nobody_says_it_figures_are_as_dark_as_the_readers_own_style(ground: str, dark: bool, make_view: Make) -> None:
+    with mpl.rc_context({"figure.facecolor": ground}):
+        assert is_dark() == dark
+        shown = call_figure(make_view(1))
+    assert mpl.colors.to_hex(shown.get_facecolor()) == palette(dark=dark)["surface"]
 
 
 def test_drawing_loads_no_pyplot_and_showing_a_card_no_matplotlib() -> None:

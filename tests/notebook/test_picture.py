@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patter_nb.notebook.picture import Lines, Picture, Rect, Text, drawable, hatching, shorten, svg, text_width
+from patter_nb.notebook.picture import Dots, Lines, Picture, Rect, Text, drawable, hatching, shorten, svg, text_width
 
 SIZES = st.floats(1, 900)
 
@@ -39,7 +39,10 @@ def test_hatching_ends_at_the_edges_of_its_rectangle(x: float, y: float, width: 
 
 @given(st.text(max_size=60))
 def test_svg_is_well_formed_whatever_the_words_are(words: str) -> None:
-    shapes = (Text(1, 2, words, bold=True), Rect(0, 0, 5, 5, "ink", 2, words), Lines(((0, 0, 1, 1),), "line"))
+    shapes = (
+        Text(1, 2, words, bold=True), Rect(0, 0, 5, 5, "ink", 2, words), Lines(((0, 0, 1, 1),), "line"),
+        Dots(((1, 1),), 2, "ink"),
+    )  # fmt: skip
     root = ET.fromstring(svg(Picture(10, 20, shapes, words)))
     assert root.attrib["aria-label"] == drawable(words)
     assert "".join(root.find("text").itertext()) == drawable(words)  # type: ignore[union-attr]
@@ -49,6 +52,11 @@ def test_svg_colours_follow_the_page() -> None:
     drawn = svg(Picture(10, 20, (Rect(0, 0, 5, 5, "agent"), Text(0, 0, "x", "muted")), "two shapes"))
     assert "var(--pnb-agent" in drawn
     assert "var(--pnb-muted" in drawn
+
+
+def test_lines_may_be_dashed_and_end_round() -> None:
+    drawn = svg(Picture(10, 20, (Lines(((0, 0, 1, 1),), "line"), Lines(((0, 0, 1, 1),), "line", 2, True, (4, 2))), "two lines"))
+    assert drawn.count("stroke-linecap:round;stroke-dasharray:4 2") == drawn.count("stroke-linecap") == 1
 
 
 @pytest.mark.parametrize("text", ["\x00", "\x1b[31m", "\ud800", "\uffff", "\u200b"])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from patter_nb.notebook.bars import BAR_HEIGHT
 from patter_nb.notebook.picture import BOLD, Lines, Picture, Rect, Text, text_width
 from patter_nb.notebook.view import CallView, caller_rows
 from patter_nb.notebook.waterfall import (
-    BAR_HEIGHT,
     MOST_ROWS,
     SLOWEST,
     UNEXPLAINED,
