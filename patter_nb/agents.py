@@ -1,18 +1,18 @@
-"""The agents of one phone: their lines of revisions, the tools and guardrails of its cells, and edits of all of them."""
+"""The agents of one phone: their lines of revisions, the tools, guardrails and hooks of its cells, and edits of all of them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from patter_nb.agent import Agent
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.guardrails import Guardrail
+from patter_nb.hooks import PipelineHooks, hook_at, with_hook
 from patter_nb.live import Difference, Edit, Revision, RevisionLine, Scope
 from patter_nb.tools import Tool
 
-Rule = TypeVar("Rule", Tool, Guardrail)
 Read = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -28,6 +28,7 @@ class Agents:
         self._lines: dict[str, RevisionLine] = {}
         self._tools: dict[str, Tool] = {}
         self._guardrails: dict[str, Guardrail] = {}
+        self._hooks: dict[str, Any] = {}
 
     def stage(self, agent: Agent, note: str = "") -> Revision:
         """Make the agent the newest of its line."""
@@ -57,7 +58,7 @@ class Agents:
         if name is None and len(lines) == 1:
             return next(iter(lines.values()))
         if name is None:
-            there = f"there are {names}: give agent=" if names else "there is none: use phone.agent(...)"
+            there = f"there are {names}: name one" if names else "there is none: use phone.agent(...)"
             raise ConfigError(f"Which agent is meant is not clear; {there}.")
         if name not in lines:
             raise ConfigError(f"agent is {name!r}, and there is none of that name; there are: {names or 'none at all'}.")
@@ -72,14 +73,16 @@ class Agents:
     def diff(self, agent: Agent | str | None, before: int, after: int | None) -> Difference:
         return self.line(agent).diff(before, after)
 
-    # Tools and guardrails that a cell gave to the phone belong to every agent of it.
+    # Tools, guardrails and hooks that a cell gave to the phone belong to every agent of it.
 
     def with_rules(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of a new agent with the phone's own tools and guardrails; those the settings name themselves come first."""
+        """Settings of a new agent with the phone's own tools, guardrails and hooks; those the settings name themselves come
+        first."""
         with self.lock:
             joined = {
                 "tools": _joined(settings.get("tools"), self._tools),
                 "guardrails": _joined(settings.get("guardrails"), self._guardrails),
+                "hooks": _hooked(settings, self._hooks),
             }
         return {**settings, **{name: rules for name, rules in joined.items() if rules or name in settings}}
 
@@ -87,23 +90,40 @@ class Agents:
         """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
         with self.lock:
             self._tools[tool.name] = tool
-            return self._spread("tools", tool)
+            return self._spread_rule("tools", tool)
 
     def add_guardrail(self, rail: Guardrail) -> list[Edit]:
         """From now on every agent has it; one of the same name is replaced, in calls that are on as well."""
         with self.lock:
-            edits = self._spread("guardrails", rail)  # first: an agent may refuse it beside its own
+            edits = self._spread_rule("guardrails", rail)  # first: an agent may refuse it beside its own
             self._guardrails[rail.name] = rail
             return edits
 
-    def _spread(self, field: str, rule: Tool | Guardrail) -> list[Edit]:
-        def changes(agent: Agent) -> dict[str, Any]:
-            return {field: _replaced(getattr(agent, field), rule)}  # a call may have rules of its own, and keeps them
+    def add_hook(self, stage: str, hook: Any) -> list[Edit]:
+        """From now on every agent of a pipeline has it at this stage, in the place of what stood there, in calls that are on as
+        well; None: nothing stands there."""
+        with_hook(None, stage, hook)  # says what is wrong with it also where there is no agent yet
+        with self.lock:
+            edits = self._spread("hooks", lambda agent: with_hook(agent.hooks, stage, hook), note=f"hook {stage}")
+            for name in [name for name in self._hooks if f"{name}.".startswith(f"{stage}.")]:
+                del self._hooks[name]  # a whole stage takes the place of its tiers, too
+            if hook is not None:
+                self._hooks[stage] = hook
+            return edits
 
-        for line in self._lines.values():
+    def _spread_rule(self, field: str, rule: Tool | Guardrail) -> list[Edit]:
+        return self._spread(field, lambda agent: _replaced(getattr(agent, field), rule), note=f"{field[:-1]} {rule.name}")
+
+    def _spread(self, field: str, make: Callable[[Agent], Any], *, note: str) -> list[Edit]:
+        """Give each agent what `make` makes for it; a call may have rules of its own, and keeps them."""
+
+        def changes(agent: Agent) -> dict[str, Any]:
+            return {field: make(agent)}
+
+        lines = [line for line in self._lines.values() if field != "hooks" or line.newest.agent.provider == "pipeline"]
+        for line in lines:
             line.newest.agent.edited(**changes(line.newest.agent))  # all agents or none: one of them may refuse it
-        note = f"{field[:-1]} {rule.name}"
-        return [line.propose_each(changes, (field,), note=note) for line in self._lines.values()]
+        return [line.propose_each(changes, (field,), note=note) for line in lines]
 
     def _line_of(self, name: str) -> RevisionLine:
         if name not in self._lines:
@@ -117,6 +137,17 @@ def _joined(given: Any, more: Mapping[str, Any]) -> Any:
     own = list(given or ())
     names = {getattr(each, "name", None) for each in own}
     return [*own, *(rule for name, rule in more.items() if name not in names)]
+
+
+def _hooked(settings: Mapping[str, Any], more: Mapping[str, Any]) -> Any:
+    """The hooks of the settings, with others where they have none; an engine has no use for hooks."""
+    hooks = settings.get("hooks")
+    if settings.get("engine") is not None or not isinstance(hooks, PipelineHooks | None):
+        return hooks
+    for stage, hook in more.items():
+        if hook_at(hooks, stage) is None:
+            hooks = with_hook(hooks, stage, hook)
+    return hooks
 
 
 def _replaced(had: Any, rule: Any) -> list[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import EllipsisType
 from typing import Any, Unpack
 
 from patter_nb.agent import Agent
 from patter_nb.agents import Agents
+from patter_nb.errors import ConfigTypeError
 from patter_nb.guardrails import REPLACEMENT, Guardrail, guardrail
+from patter_nb.hooks import AfterLLM, Hook, check_stage
 from patter_nb.live import Difference, Edit, RevisionLine, Scope
 from patter_nb.tools import Tool, ToolSettings, tool
 
@@ -83,5 +86,32 @@ class Edits:
             kept: Guardrail = made(function)
             self._agents.add_guardrail(kept)
             return kept
+
+        return keep
+
+    def hook(
+        self, stage: str | Hook, function: Hook | AfterLLM | Mapping[str, Any] | EllipsisType | None = ..., /
+    ) -> Any:
+        """`@phone.hook` over a function that is named as a stage of `PipelineHooks` (`def after_transcribe(text, ctx)`) gives it
+        to every agent of this phone at that stage, those of calls that are on included, from their next reply on; hooks of the
+        caller's side are asked about what is said after that. Running the cell again replaces it.
+
+        `@phone.hook("after_transcribe")` names the stage, or one of the tiers of `after_llm` ("after_llm.on_sentence").
+        `phone.hook("after_transcribe", None)` takes it away. What an agent has at other stages stays, and so does whether its
+        failures close; an agent that is made later with a hook of its own at this stage keeps that one.
+        """
+        if not isinstance(stage, str):
+            if not callable(stage) or function is not ...:
+                raise ConfigTypeError(f"hook got {stage!r}; it takes a stage and a function, or decorates a function.")
+            self._agents.add_hook(check_stage(getattr(stage, "__name__", type(stage).__name__)), stage)
+            return stage
+        name = check_stage(stage)
+        if function is not ...:
+            self._agents.add_hook(name, function)
+            return function
+
+        def keep(decorated: Hook) -> Hook:
+            self._agents.add_hook(name, decorated)
+            return decorated
 
         return keep

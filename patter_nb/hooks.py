@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from patter_nb.audio.formats import AudioFormat
@@ -91,6 +91,36 @@ class PipelineHooks:
         """`after_llm`, in the one form it has once the hooks are made."""
         assert isinstance(self.after_llm, AfterLLM)
         return self.after_llm
+
+
+STAGES = tuple(each.name for each in fields(PipelineHooks) if each.name != "fail_closed")
+"""The six, in the order in which they run."""
+
+_TIERS = tuple(f"after_llm.{each.name}" for each in fields(AfterLLM))
+
+
+def check_stage(stage: object) -> str:
+    """`stage` itself; `ConfigError` with the six where it is none of them and no tier of `after_llm`."""
+    if not isinstance(stage, str) or stage not in (*STAGES, *_TIERS):
+        raise ConfigError(f"hook is for {stage!r}, which is no stage; there are {', '.join(STAGES)}.")
+    return stage
+
+
+def hook_at(hooks: PipelineHooks | None, stage: str) -> Any:
+    """What stands at a stage ("after_transcribe") or a tier ("after_llm.on_sentence"); None where nothing does."""
+    if hooks is None:
+        return None
+    stage, _, tier = stage.partition(".")
+    return (getattr(hooks.tiers, tier) if tier else getattr(hooks, stage)) or None
+
+
+def with_hook(hooks: PipelineHooks | None, stage: str, hook: Any) -> PipelineHooks | None:
+    """The hooks with this one at a stage, in the place of what stood there; None takes it away, and no hooks at all are None."""
+    hooks = hooks or PipelineHooks()
+    stage, _, tier = stage.partition(".")
+    changed: dict[str, Any] = {stage: replace(hooks.tiers, **{tier: hook}) if tier else hook}
+    made = replace(hooks, **changed)
+    return made if made.fail_closed or any(hook_at(made, each) for each in STAGES) else None
 
 
 def _three_tiers(given: Any) -> AfterLLM:

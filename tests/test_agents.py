@@ -66,7 +66,7 @@ def test_which_agent_is_meant_need_not_be_said_where_there_is_one(agents: Agents
     agents.stage(agent(name="a"))
     assert agents.line() is agents.line("a") is agents.line(agent("Unseen.", name="a"))
     agents.stage(agent(name="b"))
-    with pytest.raises(ConfigError, match=r"not clear; there are 'a', 'b': give agent=\.$"):
+    with pytest.raises(ConfigError, match=r"not clear; there are 'a', 'b': name one\.$"):
         agents.line()
     with pytest.raises(ConfigError, match="agent is 'c', and there is none of that name; there are: 'a', 'b'"):
         agents.line("c")

@@ -30,7 +30,6 @@ from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
 from patter_nb.phone import Patter
 from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
-from patter_nb.turns.messages import ToolRequest
 from patter_nb.turns.usage import Price
 
 GREETING = "Hello there, good evening!"
@@ -747,15 +746,6 @@ def test_an_edit_of_the_phone_is_answered_by_from_the_next_reply_on_and_by_later
     assert asyncio.run(later()).turns["heard_text"].iloc[0] == "New hello!"
 
 
-def test_a_rollback_of_the_phone_is_a_revision_with_nothing_that_differs(phone: Patter) -> None:
-    agent(phone, "One.")
-    phone.edit(system_prompt="Two.")
-    assert phone.diff(1).changes == {"system_prompt": ("One.", "Two.")}
-    assert phone.rollback(1).revision.number == 3
-    assert not phone.diff(1, 3)
-    assert [revision.number for revision in phone.line("agent").revisions] == [1, 2, 3]
-
-
 def test_an_edit_that_is_refused_leaves_the_call_and_the_phone_as_they_were(phone: Patter) -> None:
     def act(_: Call) -> None:
         with pytest.raises(ConfigError, match="hangover_ms is 1"):
@@ -801,11 +791,6 @@ def test_an_edit_of_the_recogniser_while_a_call_is_on_changes_neither_its_ear_no
     assert call.turns["stt_usd"].max() < 0.1
 
 
-def test_an_agent_that_is_neither_one_nor_a_name_is_told(phone: Patter) -> None:
-    with pytest.raises(ConfigTypeError, match="agent is list; it must be an Agent, or its name"):
-        phone.edit(["x"], system_prompt="New.")  # type: ignore[arg-type]
-
-
 def test_an_edit_takes_a_bare_function_for_a_model(phone: Patter) -> None:
     async def answer(_: Any) -> AsyncIterator[str]:
         yield "From a function."
@@ -845,46 +830,6 @@ def test_an_edit_from_a_thread_in_the_moment_in_which_a_test_begins_reaches_its_
         return await call
 
     assert asyncio.run(main()).live.current.agent.system_prompt == "New."
-
-
-def test_a_tool_whose_cell_is_run_again_while_a_call_is_on_is_the_one_that_runs(phone: Patter) -> None:
-    def look() -> str:
-        """Look."""
-        return "old"
-
-    def look_again() -> str:
-        """Look."""
-        return "new"
-
-    phone.tool(look)
-    request = ToolRequest("1", "look", "{}")
-    replies = [[request], "First.", [request], "Second."]
-    call, _ = in_call(phone, lambda _: phone.tool(look_again, name="look"), at=1, replies=replies)
-    assert phone.tools_log[["turn", "name", "result"]].to_numpy().tolist() == [[1, "look", "old"], [2, "look", "new"]]
-    assert call.turns["revision"].tolist() == [1, 1, 2]
-
-
-def test_a_tool_with_settings_and_a_guardrail_over_a_check_belong_to_every_agent(phone: Patter) -> None:
-    @phone.tool(name="other", timeout_s=3)
-    def look() -> str:
-        """Look."""
-        return ""
-
-    @phone.guardrail("shouting")
-    def shouts(text: str) -> bool:
-        return text.isupper()
-
-    made = agent(phone)
-    assert [each.name for each in made.tools] == ["other"]
-    assert [each.name for each in made.guardrails] == ["shouting"]
-
-
-def test_a_guardrail_whose_cell_is_run_again_while_a_call_is_on_holds_from_the_next_reply_on(phone: Patter) -> None:
-    phone.guardrail("prices", blocked_terms=["dollars"], replacement="Old.")
-    call, _ = in_call(
-        phone, lambda _: phone.guardrail("prices", blocked_terms=["dollars"], replacement="New."), replies=["In dollars."] * 2
-    )
-    assert call.turns["heard_text"].tolist() == [GREETING, "Old.", "New."]
 
 
 def test_live_calls_are_those_that_are_on(phone: Patter) -> None:
