@@ -102,9 +102,16 @@ class Agents:
     def add_hook(self, stage: str, hook: Any) -> list[Edit]:
         """From now on every agent of a pipeline has it at this stage, in the place of what stood there, in calls that are on as
         well; None: nothing stands there."""
-        with_hook(None, stage, hook)  # says what is wrong with it also where there is no agent yet
+        made = {id(None): with_hook(None, stage, hook)}  # says what is wrong with it also where there is no agent yet
+
+        def hooks_of(agent: Agent) -> PipelineHooks | None:
+            """One object for all who had one, so that a call is not taken for one with hooks of its own."""
+            if id(agent.hooks) not in made:
+                made[id(agent.hooks)] = with_hook(agent.hooks, stage, hook)
+            return made[id(agent.hooks)]
+
         with self.lock:
-            edits = self._spread("hooks", lambda agent: with_hook(agent.hooks, stage, hook), note=f"hook {stage}")
+            edits = self._spread("hooks", hooks_of, note=f"hook {stage}")
             for name in [name for name in self._hooks if f"{name}.".startswith(f"{stage}.")]:
                 del self._hooks[name]  # a whole stage takes the place of its tiers, too
             if hook is not None:
