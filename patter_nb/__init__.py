@@ -19,6 +19,7 @@ from patter_nb.errors import (
     PatterWarning,
     ProviderError,
 )
+from patter_nb.frames import columns
 from patter_nb.guardrails import Guardrail, guardrail
 from patter_nb.hooks import AfterLLM, HookContext, PipelineHooks
 from patter_nb.phone import Patter
@@ -81,6 +82,7 @@ __all__ = [
     "Usage",
     "VADEvent",
     "VADProvider",
+    "columns",
     "filter_emoji",
     "filter_for_tts",
     "filter_markdown",

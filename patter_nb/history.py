@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from patter_nb.call import Call
 from patter_nb.errors import ConfigError
+from patter_nb.frames import accessor as _accessor  # noqa: F401 (gives the frames their .voice)
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store

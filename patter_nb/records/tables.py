@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from patter_nb.records.columns import (
@@ -38,10 +38,20 @@ TABLES: Mapping[str, Sequence[Column[Any]]] = {
 """The columns of each table, by the table's name."""
 
 
+_preparations: list[Callable[[], None]] = []
+
+
+def before_frames(prepare: Callable[[], None]) -> None:
+    """Have `prepare` called whenever a frame is about to be made: what it loads pandas for need not be loaded before."""
+    _preparations.append(prepare)
+
+
 def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     """One row per `row`, one column per `Column`, of that column's dtype."""
     import pandas as pd
 
+    for prepare in _preparations:
+        prepare()
     read = list(rows)
     return pd.DataFrame({each.name: pd.Series([each.read(row) for row in read], dtype=pandas_dtype(each)) for each in columns})
 
