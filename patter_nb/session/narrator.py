@@ -11,7 +11,7 @@ from typing import Any
 from patter_nb.agent import Agent
 from patter_nb.records.log import CallLog, spoken_lines
 from patter_nb.session.notices import Notices, timestamp_ms
-from patter_nb.turns.commands import Command, RecordTurn, RunTool, StartReply
+from patter_nb.turns.commands import Command, RecordEvent, RecordTurn, RunTool, StartReply
 from patter_nb.turns.events import (
     AudioHeard,
     DtmfReceived,
@@ -117,6 +117,8 @@ class Narrator:
             case RunTool(_, identity, name, arguments):
                 self._tools[identity] = command, self._turn
                 self._tell("tool_called", {"id": identity, "name": name, "arguments": arguments, "turn_idx": self._turn})
+            case RecordEvent("muted" | "unmuted" as kind, _):
+                self._tell(kind, {})
             case _:
                 pass
 

@@ -33,8 +33,8 @@ class CallEvent:
     kind: str
     """"call_started", "answered", "interim", "transcript", "user_speech_started", "user_speech_ended", "user_speech_eos",
     "llm_token", "segment" (a piece of the reply goes to the voice), "audio_out", "agent_speech_started", "agent_speech_ended",
-    "tool_called", "tool_progress", "tool_returned", "guardrail", "revision", "dtmf", "stall" (the loop of the call could not
-    run), "metrics", "call_ended"."""
+    "tool_called", "tool_progress", "tool_returned", "guardrail", "revision", "dtmf", "muted", "unmuted", "stall" (the loop of
+    the call could not run), "metrics", "call_ended"."""
     at: float
     """Seconds of the call's clock."""
     data: Mapping[str, Any] = field(default_factory=dict)

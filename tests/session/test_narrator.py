@@ -353,3 +353,17 @@ def test_a_stall_of_the_loop_is_told_when_it_is_over() -> None:
     assert longest["seconds"] > 0.2
     assert longest["started_at"] >= 0
     assert longest["cell"] is None
+
+
+def test_it_is_told_when_the_agent_falls_silent_and_when_it_may_speak_again() -> None:
+    async def main() -> list[str]:
+        phone = Patter(store=False, show=False)
+        llm = ScriptedLLM(["Yes.", "No."])
+        agent = phone.agent("A hotel.", stt=ScriptedSTT(["one", "two"]), llm=llm, tts=ScriptedTTS())
+        call = phone.test(agent, caller=["One?", "Two?"], speed="max")
+        call.mute()
+        call.unmute()
+        await call
+        return [event.kind async for event in call.stream() if event.kind in ("muted", "unmuted")]
+
+    assert asyncio.run(main()) == ["muted", "unmuted"]
