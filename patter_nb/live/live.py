@@ -68,6 +68,11 @@ class Live:
         return self._taken.revision
 
     @property
+    def taken(self) -> Taken:
+        """What the last reply was begun with, and since which turn."""
+        return self._taken
+
+    @property
     def newest(self) -> Revision:
         """The revision that the next reply will begin with."""
         with self.line.lock:
