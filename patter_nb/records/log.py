@@ -123,6 +123,15 @@ class CallLog:
             self._revisions.append(revision)
             self._write(Write("revisions", rows.revision_row(revision, self._phone_id)))
 
+    def readings(self) -> list[CallReading]:
+        """Everything known of each call at this moment, oldest first."""
+        return self._readings()
+
+    def revision_facts(self) -> list[tuple[str, RevisionFacts]]:
+        """The revisions in the order in which they were made, each with the id of this `Patter` object."""
+        with self._lock:
+            return [(self._phone_id, revision) for revision in self._revisions]
+
     def calls(self) -> pd.DataFrame:
         """One row per call."""
         return tables.calls_frame(self._readings())
@@ -141,9 +150,7 @@ class CallLog:
 
     def revisions(self) -> pd.DataFrame:
         """One row per revision, in the order in which they were made, with the turns it answered."""
-        with self._lock:
-            revisions = [(self._phone_id, revision) for revision in self._revisions]
-        return tables.revisions_frame(revisions, self._readings())
+        return tables.revisions_frame(self.revision_facts(), self._readings())
 
     def call_turns(self, call_id: str) -> pd.DataFrame:
         """One row per closed turn of this call."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from patter_nb.audio.recording import Recording
 from patter_nb.live import Difference, Edit, Live, RevisionLine, Scope
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from patter_nb.records.facts import RevisionFacts
+    from patter_nb.records.readings import CallReading
 
 When = Literal["next turn", "next call", "never"]
 """From when on a field that was edited is another one."""
@@ -22,8 +26,30 @@ class CallOnAir(Protocol):
     id: str
     live: Live
 
+    state: Literal["running", "ended", "failed"]
+
     @property
-    def state(self) -> Literal["running", "ended", "failed"]: ...
+    def audio(self) -> Recording | None: ...
+    @property
+    def duration_seconds(self) -> float: ...
+
+    def stream(self) -> AsyncIterator[Any]: ...
+    def say(self, text: str) -> object: ...
+    def hangup(self) -> object: ...
+    def mute(self, on: bool = True) -> object: ...
+
+
+class Archive(Protocol):
+    """The calls of the phone as facts. May be used from any thread; slow where it reads the store."""
+
+    @property
+    def stores(self) -> bool: ...
+
+    def calls(self) -> Sequence[CallOnAir]: ...
+    def call(self, call_id: str) -> CallOnAir | None: ...
+    def reading(self, call_id: str) -> CallReading: ...
+    def readings(self, *, everything: bool) -> list[CallReading]: ...
+    def revision(self, phone_id: str, agent: str, number: int) -> RevisionFacts | None: ...
 
 
 class Phone(Protocol):
@@ -33,6 +59,7 @@ class Phone(Protocol):
     def rollback(self, number: int, agent: Any = None, *, note: str = "", scope: Scope = "all calls") -> Edit: ...
     def diff(self, before: int, after: int | None = None, agent: Any = None) -> Difference: ...
     def line(self, agent: Any = None) -> RevisionLine: ...
+    def test(self, agent: Any, caller: Any = None, *, show: bool | None = None, **settings: Any) -> CallOnAir: ...
 
     @property
     def live_calls(self) -> Sequence[CallOnAir]: ...
@@ -88,3 +115,7 @@ class Ports:
     """A guardrail of its fields; `ConfigError` where they make none."""
     softphone: Callable[[], Any]
     """A new telephone on a page."""
+    archive: Archive
+    """What is known of the phone's calls, and of all that are stored."""
+    caller_line: Callable[..., Any]
+    """A line of a test caller: `caller_line(text, wait_seconds=, interrupt_after_seconds=)`; `ConfigError` for what is none."""
