@@ -33,6 +33,7 @@ from patter_nb.given import (
 from patter_nb.history import History
 from patter_nb.live import Live, Revision
 from patter_nb.notebook.display import CardHandle, in_notebook
+from patter_nb.notebook.studio.watch import Watch
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
@@ -42,6 +43,7 @@ from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
+from patter_nb.studio import Studio
 
 
 class Setting(TypedDict):
@@ -52,7 +54,7 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter(Edits, History, SpeechCallbacks):
+class Patter(Edits, History, Studio, SpeechCallbacks):
     """A phone for prototyping voice agents.
 
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
@@ -90,6 +92,8 @@ class Patter(Edits, History, SpeechCallbacks):
         self._show = show
         self._agents = Agents(self._keep, with_model)
         self._calls: list[Call] = []
+        self._watch = Watch()
+        self._studios = []
 
     def agent(self, system_prompt: str, **settings: Unpack[AgentSettings]) -> Agent:
         """Make an agent; fields, defaults and checks are those of `Agent`. Slow parts (models) begin to load now.
@@ -194,6 +198,7 @@ class Patter(Edits, History, SpeechCallbacks):
                 content=revision.agent.content(),
             )
         )
+        self._watch.changed()
 
     @contextmanager
     def _chosen(
@@ -239,6 +244,7 @@ class Patter(Edits, History, SpeechCallbacks):
         self._calls.append(call)
         self._log.begin(work.facts(call.id))
         call.hold(work.hold, CardHandle(call.view()) if shown and in_notebook() else None)
+        self._watch.follow(call)
         return call
 
     def _callbacks(self, on_message: Callback | RemoteMessage | str | None, *others: Callback | None) -> Callbacks:

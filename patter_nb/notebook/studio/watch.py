@@ -29,7 +29,7 @@ class Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lookers: list[_Looker] = []
-        self._followed: set[asyncio.Task[None]] = set()
+        self._followed: dict[Told, asyncio.Task[None]] = {}
 
     @property
     def lookers(self) -> int:
@@ -58,10 +58,10 @@ class Watch:
             on_loop(looker.loop, looker.tell)
 
     def follow(self, call: Told) -> None:
-        """Tell of what happens in this call, which begins now, until its end. On the loop that holds it."""
-        task = asyncio.get_running_loop().create_task(self._follow(call), name="changes of a call")
-        self._followed.add(task)
-        task.add_done_callback(self._followed.discard)
+        """Tell of what happens in this call until its end, as long as somebody looks. On any loop."""
+        if self._lookers and call not in self._followed:
+            self._followed[call] = asyncio.get_running_loop().create_task(self._follow(call), name="changes of a call")
+            self._followed[call].add_done_callback(lambda _: self._followed.pop(call, None))
         self.changed()
 
     async def _follow(self, call: Told) -> None:

@@ -1,0 +1,151 @@
+"""The studio: a line that says which agent it is and whether it is on the phone, and tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from patter_nb.errors import ConfigError, need
+from patter_nb.notebook.loops import kernel_shell
+from patter_nb.notebook.studio.panel import WHAT, Asked, Panel
+from patter_nb.notebook.studio.ports import Ports
+from patter_nb.notebook.studio.prompt_tab import on_air
+from patter_nb.notebook.studio.refresh import Refresh
+
+TABS = (
+    ("Prompt", "prompt_tab"),
+    ("Tools", "tools_tab"),
+    ("Guardrails", "guardrails_tab"),
+    ("Call", "call_tab"),
+    ("Calls", "calls_tab"),
+)
+"""The title of each tab, and the module whose function of the same name makes it."""
+
+
+class Tab(Protocol):
+    """One tab. `close` ends whatever it listens to."""
+
+    widget: Any
+
+    def close(self) -> None: ...
+
+
+@cache
+def _box_class() -> Any:
+    widgets = need("ipywidgets", extra="nb", what=WHAT)
+
+    class StudioBox(widgets.VBox):  # type: ignore[misc,name-defined]
+        """What is displayed. Closing it closes the studio."""
+
+        shell: Shell
+
+        def close(self) -> None:
+            super().close()
+            self.shell.close()
+
+    return StudioBox
+
+
+class Shell:
+    """One studio. `names()` are those of the phone's agents, in the order in which they came; `agent` is the one it shows: None
+    for the last of them, also when it is made later."""
+
+    def __init__(self, ports: Ports, names: Callable[[], Sequence[str]], agent: str | None) -> None:
+        self._ports = ports
+        self._names = names
+        self._agent = agent
+        self._cell = _cell()
+        self._tabs: list[Tab] = []
+        self.closed = False
+        self._header = Panel(ports.loop, ("header",), self._collect(), {"choose": self._choose})
+        self.widget = _box_class()(children=(self._header.widget,))
+        self.widget.shell = self
+        for name in ("pnb-ui", "pnb-surface", "pnb-studio"):
+            self.widget.add_class(name)
+        self._shown: str | None = None
+        self._show(self._collect())
+        self._refresh = Refresh(ports, self._collect, self._show)
+
+    def takes_the_place_of(self, other: Shell) -> bool:
+        """Whether both were made by the same cell, which shows only the last one."""
+        return self._cell is not None and self._cell == other._cell
+
+    def close(self) -> None:
+        """Close the tabs, and listen to nothing any more."""
+        if self.closed:
+            return
+        self.closed = True
+        self._refresh.close()
+        self._close_tabs()
+        self._header.close()
+        self.widget.close()
+
+    def _close_tabs(self) -> None:
+        for tab in self._tabs:
+            tab.close()
+        self._tabs = []
+
+    def _collect(self) -> dict[str, Any]:
+        names = list(self._names())
+        name = self._agent or (names[-1] if names else None)
+        if name is None:
+            return {"agent": None, "names": [], "calls": []}
+        line = self._ports.phone.line(name)
+        newest = line.newest
+        return {
+            "agent": name,
+            "names": names,
+            "services": services(newest.agent),
+            "revision": newest.number,
+            "calls": on_air(self._ports, line),
+        }
+
+    def _show(self, state: Mapping[str, Any]) -> None:
+        self._header.show(state)
+        name = state["agent"]
+        if name is not None and name != self._shown:
+            self._shown = self._agent = name
+            self._close_tabs()
+            self._open_tabs(name)
+
+    def _open_tabs(self, name: str) -> None:
+        widgets = need("ipywidgets", extra="nb", what=WHAT)
+        made = [(title, _tab(module)(self._ports, name)) for title, module in TABS if _tab(module) is not None]
+        self._tabs = [tab for _, tab in made]
+        shown, titles = tuple(tab.widget for tab in self._tabs), tuple(title for title, _ in made)
+        tabs = widgets.Tab(children=shown, titles=titles, selected_index=0)
+        tabs.add_class("pnb-tabs")
+        self.widget.children = (self._header.widget, tabs)
+
+    def _choose(self, content: Mapping[str, Any], _asked: Asked) -> None:
+        name = content.get("agent")
+        if name not in self._names():
+            raise ConfigError(f"agent is {name!r}, and there is none of that name.")
+        self._agent = str(name)
+        self._show(self._collect())
+
+
+def services(agent: Any) -> list[str]:
+    """Who hears, thinks and speaks, in a few words each."""
+    if agent.engine is not None:
+        return [f"{agent.provider}, {agent.model}"]
+    parts = (agent.stt, agent.llm, agent.tts)
+    return ["on_message" if part is None else type(part).__name__ for part in parts]
+
+
+def _tab(module: str) -> Any:
+    full = f"{__package__}.{module}"
+    return None if find_spec(full) is None else getattr(import_module(full), module)
+
+
+def _cell() -> str | None:
+    """What identifies the running cell, however often it is run; None where the page does not say."""
+    shell = kernel_shell()
+    if shell is None:
+        return None
+    metadata = shell.get_parent().get("metadata", {})
+    cell = metadata.get("cellId")
+    return str(cell) if cell else None
