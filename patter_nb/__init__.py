@@ -1,6 +1,8 @@
 """Prototype phone voice agents in a notebook: talk to them, edit them mid-call, and see every turn's latency and cost in pandas.
 """
 
+from typing import Any
+
 from patter_nb.agent import Agent
 from patter_nb.audio.background import AudioConfig, BackgroundAudioPlayer
 from patter_nb.audio.clips import BuiltinAudioClip
@@ -89,3 +91,17 @@ __all__ = [
     "guardrail",
     "tool",
 ]
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """`%load_ext patter_nb`: cells as editors, `%%prompt`, `%%guardrail`, `%call` and `%turns`."""
+    from patter_nb.magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """`%unload_ext patter_nb`."""
+    from patter_nb.magics import unload
+
+    unload(ipython)

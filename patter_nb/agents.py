@@ -64,6 +64,11 @@ class Agents:
             raise ConfigError(f"agent is {name!r}, and there is none of that name; there are: {names or 'none at all'}.")
         return lines[name]
 
+    def newest(self) -> dict[str, Agent]:
+        """The newest revision of each agent, by its name."""
+        with self.lock:
+            return {name: line.newest.agent for name, line in self._lines.items()}
+
     def edit(self, agent: Agent | str | None, changes: Mapping[str, Any], *, note: str, scope: Scope) -> Edit:
         return self.line(agent).propose(changes, note=note, scope=scope)
 

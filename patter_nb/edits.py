@@ -20,6 +20,11 @@ class Edits:
 
     _agents: Agents
 
+    @property
+    def agents(self) -> dict[str, Agent]:
+        """What the next call of each agent begins with, by the agent's name."""
+        return self._agents.newest()
+
     def edit(self, agent: Agent | str | None = None, *, note: str = "", scope: Scope = "all calls", **changes: Any) -> Edit:
         """Change an agent: `phone.edit(system_prompt="...")`. From any thread.
 
