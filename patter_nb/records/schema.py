@@ -15,8 +15,8 @@ from patter_nb.turns.usage import Price
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
-SCHEMA_VERSION = 2
-"""2: edits, guardrails, text stages, and for whom a revision was made."""
+SCHEMA_VERSION = 3
+"""2: edits, guardrails, text stages, and for whom a revision was made. 3: whole numbers of 64 bits."""
 
 _CALL_TEXTS = (
     "phone_id", "agent", "direction", "source", "carrier", "mode", "speed", "caller", "caller_hash", "caller_number", "callee",
@@ -28,7 +28,7 @@ _CALL_TEXTS = (
 @cache
 def schema() -> MetaData:
     """All tables, each with a primary key that its writer makes, so that writing a row twice can be noticed."""
-    from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+    from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Float, Index, MetaData, String, Table, Text
 
     metadata = MetaData()
     data = JSON(none_as_null=True)
@@ -43,7 +43,7 @@ def schema() -> MetaData:
         "calls", metadata,
         Column("call_id", String(64), primary_key=True),
         *(Column(name, Text) for name in _CALL_TEXTS),
-        Column("revision", Integer),
+        Column("revision", BigInteger),
         Column("stand_in", data),
         Column("started_at", DateTime(timezone=True), nullable=False, index=True),
         Column("duration_seconds", Float),
@@ -51,30 +51,30 @@ def schema() -> MetaData:
     Table(
         "events", metadata,
         Column("call_id", String(64), primary_key=True),
-        Column("number", Integer, primary_key=True, autoincrement=False),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
         Column("at", Float),
         Column("kind", Text, nullable=False),
-        Column("turn", Integer),
+        Column("turn", BigInteger),
         Column("data", data),
     )  # fmt: skip
     Table(
         "turns", metadata,
         Column("call_id", String(64), primary_key=True),
-        Column("number", Integer, primary_key=True, autoincrement=False),
-        *(Column(name, Integer) for name in ("turn", "reply", "revision", "resumed")),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        *(Column(name, BigInteger) for name in ("turn", "reply", "revision", "resumed")),
         *(Column(name, Text) for name in ("kind", "caller_text", "overlap_text", "agent_text", "heard_text", "error")),
         *(Column(name, Boolean) for name in ("heard_estimated", "interrupted")),
         *(Column(name, Float) for name in (*INSTANTS, "edit_requested_at")),
-        Column("edit_effective_turn", Integer),
+        Column("edit_effective_turn", BigInteger),
         *(Column(name, data) for name in ("tools", "usage", "guardrails")),
     )  # fmt: skip
     revisions = Table(
         "revisions", metadata,
         Column("phone_id", String(64), primary_key=True),
         Column("agent", String(255), primary_key=True),
-        Column("number", Integer, primary_key=True, autoincrement=False),
+        Column("number", BigInteger, primary_key=True, autoincrement=False),
         Column("content_id", String(128), nullable=False),
-        Column("parent", Integer),
+        Column("parent", BigInteger),
         Column("note", Text),
         Column("created_at", DateTime(timezone=True), nullable=False),
         Column("content", data),

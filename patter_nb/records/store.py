@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from patter_nb.errors import ConfigError
 from patter_nb.records import rows, tables
-from patter_nb.records.database import DIRECTORY, Database, checked_url
+from patter_nb.records.address import DIRECTORY, address
+from patter_nb.records.database import Database
 from patter_nb.records.facts import CallRecord
 from patter_nb.records.masking import hash_number
 from patter_nb.records.prices import PriceBook
@@ -18,9 +18,8 @@ from patter_nb.records.writer import Job, Writer
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlalchemy import URL, Engine
+    from sqlalchemy import Engine
 
-FILE = "calls.sqlite3"
 READ_SECONDS = 2.0
 """How long a reader waits for rows that are on their way into the store."""
 
@@ -37,11 +36,11 @@ class Store:
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None, *, store_numbers: bool = False) -> None:
-        url, path = _place(path_or_url)
-        self.directory = Path(DIRECTORY).absolute() if path is None else path.parent
+        place = address(path_or_url)
+        self.directory = Path(DIRECTORY).absolute() if place.path is None else place.path.parent
         """Where recordings belong: beside the SQLite file, else `.patter_nb` in the working directory."""
-        self._database = Database(url, path, store_numbers=store_numbers)
-        self._writer = Writer(self._database.write, self.name, self._database.forked)
+        self._database = Database(place, store_numbers=store_numbers)
+        self._writer = Writer(self._database.write, self.name, rest=self._database.rest, forked=self._database.forked)
 
     @property
     def name(self) -> str:
@@ -68,9 +67,7 @@ class Store:
 
     def close(self, timeout_seconds: float = READ_SECONDS) -> bool:
         """Flush and let go of the database; the next row opens it again. False when some rows are not written."""
-        written = self._writer.stop(timeout_seconds)
-        self._database.let_go()
-        return written
+        return self._writer.stop(timeout_seconds)
 
     def calls(self) -> pd.DataFrame:
         """Every call that is stored, oldest first."""
@@ -127,18 +124,6 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.name!r})"
-
-
-def _place(path_or_url: str | os.PathLike[str] | None) -> tuple[URL | None, Path | None]:
-    """The URL if one was given, and the absolute path of the file if there is one: the working directory may change."""
-    if isinstance(path_or_url, str) and "://" in path_or_url:
-        url = checked_url(path_or_url)
-        plain_file = url.get_backend_name() == "sqlite" and url.database is not None and not url.database.startswith("file:")
-        return url, Path(url.database or "").absolute() if plain_file else None
-    path = Path(DIRECTORY, FILE).absolute() if path_or_url is None else Path(path_or_url).absolute()
-    if path.is_dir():
-        raise ConfigError(f"store is {str(path_or_url)!r}, which is a directory: give the path of a file in it.")
-    return None, path
 
 
 def _by_call(found: Iterable[dict[str, Any]], facts: Callable[[Mapping[str, Any]], Facts]) -> dict[str, list[Facts]]:

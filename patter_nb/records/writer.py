@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import math
 import os
 import threading
 import time
@@ -27,9 +28,10 @@ LONGEST_WAIT_SECONDS = 10.0
 """Bounds of the growing wait before a failed write is tried again."""
 IDLE_SECONDS = 5.0
 """After this long without a job the thread ends; the next job starts a new one."""
+PATIENCE_SECONDS = 10.0
+"""After this long without an answer to a write, `problem` says so."""
 EXIT_SECONDS = 2.0
 """How long the end of the process may be delayed for rows that are not written yet."""
-
 
 UNEXPECTED = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError),
@@ -66,12 +68,21 @@ class Writer:
     """Jobs in order, written by a thread of its own. `write(jobs, again)` writes them in one transaction.
 
     `again` is true when some of the rows may be there already, since an earlier try was not told apart from a failure.
-    `forked` is called in a child process, which starts with an empty queue: the parent writes what it holds.
+    `rest` is called in that thread when there has been nothing to write for a while, and when it is to end. `forked` is called
+    in a child process, which starts with an empty queue: the parent writes what it holds.
     """
 
-    def __init__(self, write: Callable[[Sequence[Job], bool], None], place: str, forked: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[Job], bool], None],
+        place: str,
+        *,
+        rest: Callable[[], None],
+        forked: Callable[[], None],
+    ) -> None:
         self._write = write
         self._place = place
+        self._rest = rest
         self._forked = forked
         self._reset()
         _writers.add(self)
@@ -87,9 +98,12 @@ class Writer:
     def problem(self) -> str | None:
         """Why rows are not in the store, in one sentence; None when all is well."""
         with self._changed:
-            if self._reason is not None:
+            reason, silent = self._reason, time.monotonic() - self._asked_at
+            if reason is None and silent > PATIENCE_SECONDS:
+                reason = f"no answer for {silent:.0f} seconds"
+            if reason is not None:
                 rows = sum(len(job) for job in self._jobs)
-                return f"The store {self._place} is not being written ({self._reason}); rows waiting in memory: {rows}."
+                return f"The store {self._place} is not being written ({reason}); rows waiting in memory: {rows}."
             if self._rejected:
                 return f"The store {self._place} refused rows, which are only in memory: {self._rejected} ({self._rejection})."
             return None
@@ -104,7 +118,7 @@ class Writer:
             return self._changed.wait_for(lambda: not self._jobs, timeout_seconds)
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Flush, then end the thread until the next job; True when all that was put is written."""
+        """Flush, then let the thread rest and end until the next job; True when all that was put is written."""
         written = self.flush(timeout_seconds)
         with self._changed:
             thread, self._leave = self._thread, True
@@ -123,6 +137,8 @@ class Writer:
         self._jobs: deque[Job] = deque()
         self._thread: threading.Thread | None = None
         self._reason: str | None = None
+        self._asked_at = math.inf
+        """When the write that is under way began."""
         self._rejected = 0
         self._rejection = ""
         self._hurry = self._leave = False
@@ -134,8 +150,15 @@ class Writer:
             self._thread.start()
 
     def _work(self) -> None:
+        ended = False
+        while not ended:
+            self._write_all()
+            self._rest()
+            ended = self._ended()
+
+    def _write_all(self) -> None:
         failures = singly = 0
-        while (jobs := self._next(1 if singly else MOST_JOBS)) is not None:
+        while jobs := self._next(1 if singly else MOST_JOBS):
             try:
                 self._write(jobs, failures > 0 or singly > 0)
             except Rejected as error:
@@ -152,20 +175,25 @@ class Writer:
                 self._done(len(jobs))
             failures, singly = 0, max(0, singly - len(jobs))
 
-    def _next(self, most: int) -> list[Job] | None:
-        """The next jobs, left in the queue until they are written; None when there was nothing to do for a while."""
+    def _ended(self) -> bool:
+        """Whether nothing came while the thread rested; then it is gone, and the next job starts another."""
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._leave, IDLE_SECONDS)
             if not self._jobs:
                 self._thread = None
-                return None
+            return self._thread is None
+
+    def _next(self, most: int) -> list[Job]:
+        """The next jobs, left in the queue until they are written; none when there was nothing to do for a while."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._leave, IDLE_SECONDS)
+            self._asked_at = time.monotonic() if self._jobs else math.inf
             return list(islice(self._jobs, most))
 
     def _done(self, count: int, rejection: str | None = None) -> None:
         with self._changed:
             for _ in range(count):
                 self._jobs.popleft()
-            self._reason = None
+            self._reason, self._asked_at = None, math.inf
             if rejection is not None:
                 self._rejected += 1
                 self._rejection = rejection
@@ -173,7 +201,7 @@ class Writer:
 
     def _wait(self, reason: str, seconds: float) -> None:
         with self._changed:
-            self._reason = reason
+            self._reason, self._asked_at = reason, math.inf
             self._changed.wait_for(lambda: self._hurry, seconds)
             self._hurry = False
 
@@ -184,7 +212,7 @@ _writers: weakref.WeakSet[Writer] = weakref.WeakSet()
 def _at_exit() -> None:
     deadline = time.monotonic() + EXIT_SECONDS
     for writer in list(_writers):
-        if not writer.flush(max(0.0, deadline - time.monotonic())):
+        if not writer.stop(max(0.0, deadline - time.monotonic())):
             logger.warning("%s", writer.problem or "The process ended before every row was in the store.")
 
 

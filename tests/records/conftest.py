@@ -1,8 +1,10 @@
-"""A call, its turns and two timelines whose every figure was worked out by hand."""
+"""A call, its turns and two timelines whose every figure was worked out by hand; a PostgreSQL server and stores in it."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,10 @@ from patter_nb.records.prices import PriceBook
 from patter_nb.records.readings import CallReading
 from patter_nb.records.store import Store
 from patter_nb.turns.facts import TurnFacts
+
+spec = importlib.util.spec_from_file_location("tests_of_records_postgresql", Path(__file__).with_name("postgresql.py"))
+postgresql = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(postgresql)
 
 STARTED_AT = datetime(2026, 7, 20, 18, 0, tzinfo=UTC)
 
@@ -87,6 +93,38 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path / "calls.sqlite3")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """A PostgreSQL server: `server.create()` is the URL of a new database."""
+    if importlib.util.find_spec("psycopg") is None or postgresql.programs() is None:
+        pytest.skip(f"no PostgreSQL is installed: {postgresql.INSTALL}")
+    made = postgresql.Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store may be made: a path, or the URL of an empty database."""
+    return str(tmp_path / "calls.sqlite3" if request.param == "sqlite" else request.getfixturevalue("server").create())
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Store]]:
+    """`opened(place)`: a store, which is closed after the test; rows that cannot be written are forgotten then."""
+    stores: list[Store] = []
+
+    def make(place: str | Path, **settings: Any) -> Store:
+        stores.append(Store(place, **settings))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        if store.problem is not None:
+            store._writer.begin_again()
+        store.close()
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from patter_nb.errors import ConfigError
-from patter_nb.records.database import Database, checked_url, reason
+from patter_nb.records.address import Address
+from patter_nb.records.database import Database, reason
 from patter_nb.records.prices import PriceRow
 from patter_nb.records.rows import price_row
 from patter_nb.records.schema import SCHEMA_VERSION
@@ -35,9 +36,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    made = Database(None, path, store_numbers=False)
+    made = Database(Address(None, path), store_numbers=False)
     yield made
-    made.let_go()
+    made.rest()
 
 
 def stored(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -63,10 +64,10 @@ def test_writing_again_skips_the_rows_that_are_there(database: Database, path: P
 
 
 def test_a_shared_row_of_another_process_stays_as_it_is(database: Database, path: Path) -> None:
-    other = Database(None, path, store_numbers=False)
+    other = Database(Address(None, path), store_numbers=False)
     for each in (database, other, database):
         each.write([(PRICE,)], again=False)
-    other.let_go()
+    other.rest()
     assert stored(path, "select id, usd_per_audio_minute from prices") == [("p", 1.0)]
 
 
@@ -94,13 +95,13 @@ def test_a_database_of_a_later_version_is_neither_read_nor_written(database: Dat
     database.write([(Write("events", EVENT),)], again=False)
     with database.engine.begin() as connection:
         connection.execute(text(f"update meta set value = '{SCHEMA_VERSION + 1}' where key = 'schema_version'"))
-    later = Database(None, path, store_numbers=False)
+    later = Database(Address(None, path), store_numbers=False)
     expected = f"was written by a later version of patter_nb .* version {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION}"
     with pytest.raises(ConfigError, match=expected), later.reading():
         pass
     with pytest.raises(Unavailable, match=expected):
         later.write([(Write("events", {**EVENT, "number": 1}),)], again=False)
-    later.let_go()
+    later.rest()
     assert stored(path, "select count(*) from events") == [(1,)]
 
 
@@ -141,28 +142,6 @@ def test_a_removed_file_is_made_again_with_the_prices_of_what_follows(database: 
 def test_numbers_are_masked_within_what_is_stored(database: Database, path: Path) -> None:
     database.write([(Write("events", EVENT),)], again=False)
     assert stored(path, "select data from events") == [('{"to": "+1\\u2022\\u2022\\u2022\\u2022\\u20224321"}',)]
-
-
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("postgres//host", "store is not a database URL"),
-        ("nonsense://host/name", "store is not a database URL .*: give a path, or for example postgresql"),
-        ("sqlite://", "a database in memory, which would end with this process"),
-        ("sqlite:///:memory:", "a database in memory"),
-        ("oracle://host/name", "store is a oracle URL, whose driver is not installed: pip install"),
-    ],
-)
-def test_a_url_that_cannot_be_used_is_refused_at_once(url: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        checked_url(url)
-
-
-def test_the_password_of_a_url_is_not_shown() -> None:
-    assert (
-        Database(make_url("postgresql://me:secret@host/calls"), None, store_numbers=False).name
-        == "postgresql://me:***@host/calls"
-    )
 
 
 def test_a_reason_is_one_line_without_the_statement() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateTable
 
 from patter_nb.records.schema import SCHEMA_VERSION, schema
 
-DIGESTS = {1: "9ed330191443", 2: "d01bd4e6c403"}
+DIGESTS = {1: "9ed330191443", 2: "d01bd4e6c403", 3: "ee2d470b7349"}
 """What the tables of each version look like: a store of a published version must never meet tables it does not have."""
 
 

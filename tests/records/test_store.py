@@ -121,7 +121,8 @@ def test_when_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
     log: CallLog, store: Store, call: Call, turn: Turn
 ) -> None:
     limit = {"pages": 1_000_000}
-    event.listen(store.engine, "checkout", lambda dbapi, *_: dbapi.execute(f"pragma max_page_count = {limit['pages']}"))
+    limits = "pragma max_page_count = {pages}"
+    event.listen(store.engine, "begin", lambda connection: connection.exec_driver_sql(limits.format_map(limit)))
     hold(log, call("before"), [turn(1)])
     assert log.flush(10)
     limit["pages"] = 1  # SQLite takes the present size instead of less
@@ -142,7 +143,7 @@ def test_when_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
 
 
 def test_while_another_program_holds_the_database_rows_wait(tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("patter_nb.records.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("patter_nb.records.engines.BUSY_SECONDS", 0.01)
     store = Store(tmp_path / "calls.sqlite3")
     log = CallLog(store)
     log.begin(call("a"))

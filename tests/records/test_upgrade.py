@@ -1,17 +1,13 @@
-"""Stores that version 1 of the tables wrote: `version_1` holds one as SQLite and as PostgreSQL dumped it."""
+"""Stores that earlier versions of the tables wrote: `version_N` holds one as SQLite and as PostgreSQL dumped it."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from sqlalchemy import create_engine, inspect
+from tests_of_records_postgresql import Server
 
 from patter_nb.records.facts import CallFacts, RevisionFacts
 from patter_nb.records.log import CallLog
@@ -31,78 +28,54 @@ Turn = Callable[..., TurnFacts]
 
 Open = Callable[[str], Store]
 
-DUMPS = Path(__file__).parent / "version_1"
+FOLDER = Path(__file__).parent
 LATER = datetime(2026, 7, 20, 19, 0, tzinfo=UTC)
-"""After the calls of the store of version 1."""
-ADDED = {
-    "turns": {
-        "transcript_hooks_started_at", "transcript_hooks_ended_at", "stages_started_at", "stages_ended_at", "edit_requested_at",
-        "edit_effective_turn", "guardrails",
+"""After the calls of the old stores."""
+ADDED: dict[int, dict[str, set[str]]] = {
+    2: {
+        "turns": {
+            "transcript_hooks_started_at", "transcript_hooks_ended_at", "stages_started_at", "stages_ended_at",
+            "edit_requested_at", "edit_effective_turn", "guardrails",
+        },
+        "revisions": {"scope"},
     },
-    "revisions": {"scope"},
+    3: {},
 }  # fmt: skip
-"""What version 2 has and version 1 had not."""
+"""The columns that a version has and the one before had not."""
+
+
+@pytest.fixture(params=[1, 2])
+def earlier(request: pytest.FixtureRequest) -> int:
+    """The version of the tables of an old store."""
+    return int(request.param)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The file of a store of version 1."""
+def path(tmp_path: Path, earlier: int) -> Path:
+    """The file of a store of an earlier version."""
     made = tmp_path / "calls.sqlite3"
     with contextlib.closing(sqlite3.connect(made)) as connection:
-        connection.executescript((DUMPS / "sqlite.sql").read_text(encoding="utf-8"))
+        connection.executescript(dump(earlier, "sqlite"))
     return made
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The URL of a PostgreSQL server without databases of ours; skips where there is none to start."""
-    pytest.importorskip("psycopg")
-    binaries = next((each.parent for each in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
-    found = shutil.which("initdb")
-    directory = Path(found).resolve().parent if found else binaries
-    if directory is None or not hasattr(os, "getuid"):
-        pytest.skip("no PostgreSQL server is installed")
-    place = Path(tempfile.mkdtemp(prefix="postgresql_"))  # not in pytest's folders, which other users may not enter
-    user = "postgres" if os.getuid() == 0 else None  # it refuses to run as root
-    if user is not None:
-        shutil.chown(place, user)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = place / "data"
-
-    def run(*command: object) -> None:
-        subprocess.run([str(each) for each in command], user=user, cwd=place, check=True, timeout=120, stdout=subprocess.DEVNULL)
-
-    run(directory / "initdb", "-D", data, "-A", "trust", "-U", "calls", "-E", "UTF8", "--no-sync")
-    options = f"-p {port} -h 127.0.0.1 -k {place} -F"
-    run(directory / "pg_ctl", "-D", data, "-o", options, "-l", place / "log", "-w", "start")
-    try:
-        yield f"postgresql+psycopg://calls@127.0.0.1:{port}/"
-    finally:
-        run(directory / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(place)
-
-
 @pytest.fixture
-def database(server: str, request: pytest.FixtureRequest) -> str:
-    """The URL of a store of version 1 in PostgreSQL."""
-    import psycopg
-
-    name = f"store_{abs(hash(request.node.nodeid))}"
-    address = server.replace("+psycopg", "")
-    with psycopg.connect(f"{address}postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-    with psycopg.connect(f"{address}{name}", autocommit=True) as connection:
-        connection.execute((DUMPS / "postgresql.sql").read_text(encoding="utf-8"))
-    return f"{server}{name}"
+def database(server: Server, earlier: int) -> str:
+    """The URL of a store of an earlier version in PostgreSQL."""
+    url = server.create()
+    server.sql(dump(earlier, "postgresql"), url.rpartition("/")[2])
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def old(request: pytest.FixtureRequest) -> str:
-    """Where a store of version 1 lies: a path, or a URL."""
+def old(request: pytest.FixtureRequest, earlier: int) -> str:
+    """Where a store of an earlier version lies: a path, or a URL."""
     place = request.getfixturevalue("path" if request.param == "sqlite" else "database")
     return str(place)
+
+
+def dump(version: int, kind: str) -> str:
+    return (FOLDER / f"version_{version}" / f"{kind}.sql").read_text(encoding="utf-8")
 
 
 def columns(place: str) -> dict[str, set[str]]:
@@ -129,22 +102,6 @@ def newest() -> dict[str, set[str]]:
     return {table.name: {column.name for column in table.columns} for table in schema().sorted_tables}
 
 
-@pytest.fixture
-def opened() -> Iterator[Callable[[str], Store]]:
-    """`opened(place)`: a store, which is closed after the test; rows that cannot be written are forgotten then."""
-    stores: list[Store] = []
-
-    def make(place: str) -> Store:
-        stores.append(Store(place))
-        return stores[-1]
-
-    yield make
-    for store in stores:
-        if store.problem is not None:
-            store._writer.begin_again()
-        store.close()
-
-
 def hold(store: Store, call: CallFacts, turn: TurnFacts) -> None:
     """One call with everything that version 2 added."""
     call = replace(call, started_at=LATER)
@@ -157,7 +114,7 @@ def hold(store: Store, call: CallFacts, turn: TurnFacts) -> None:
 
 @pytest.fixture
 def newer(turn: Turn, full: dict[str, float]) -> TurnFacts:
-    """A turn with all that a row of version 1 could not hold."""
+    """A turn with all that a row of an earlier version could not hold."""
     stages = {
         "transcript_hooks_started_at": 2.25,
         "transcript_hooks_ended_at": 2.3,
@@ -169,20 +126,22 @@ def newer(turn: Turn, full: dict[str, float]) -> TurnFacts:
     return turn(1, {**full, **stages}, tools=(run,), guardrails=("no prices",), **edit)
 
 
-def test_a_store_of_version_1_lacks_exactly_what_version_2_added(old: str) -> None:
-    assert SCHEMA_VERSION == 2
-    lacking = {table: missing for table, names in newest().items() if (missing := names - columns(old)[table])}
-    assert lacking == ADDED
+def test_an_old_store_lacks_exactly_what_later_versions_added(old: str, earlier: int) -> None:
+    added: dict[str, set[str]] = {}
+    for version in range(earlier + 1, SCHEMA_VERSION + 1):
+        for table, names in ADDED[version].items():
+            added[table] = added.get(table, set()) | names
+    assert {table: missing for table, names in newest().items() if (missing := names - columns(old)[table])} == added
 
 
-def test_reading_an_old_store_changes_nothing_in_it(old: str, opened: Open) -> None:
+def test_reading_an_old_store_changes_nothing_in_it(old: str, earlier: int, opened: Open) -> None:
     before = columns(old)
     store = opened(old)
     turns, tools, revisions = store.turns(), store.tools(), store.revisions()
     assert store.calls()["call_id"].tolist() == ["call_1", "call_2"]
     assert turns["gap_ms"].dropna().tolist() == pytest.approx([1045, 1045])
     assert turns["usd"].tolist()[1] == pytest.approx(0.0012)
-    assert turns[["edit_requested_at", "edit_effective_turn", "guardrails", "guardrail_ms"]].isna().all(axis=None)
+    assert turns[["edit_requested_at", "edit_effective_turn", "guardrail_ms"]].isna().all(axis=None)
     assert turns["stages_ms"].dropna().tolist() == [0, 0]
     assert tools["result"].isna().tolist() == [False, True] * 2
     assert tools[["called_at", "ms"]].isna().all(axis=None)
@@ -192,7 +151,7 @@ def test_reading_an_old_store_changes_nothing_in_it(old: str, opened: Open) -> N
     assert revisions["turns"].tolist() == [1, 1]
     assert store.events()["kind"].tolist() == ["turn_closed", "loop_stall", "turn_closed"] * 2
     assert store.hash_number("+15557654321") == store.calls()["caller_hash"].iloc[0]
-    assert (columns(old), version(old)) == (before, "1")
+    assert (columns(old), version(old)) == (before, str(earlier))
 
 
 def test_the_first_row_that_is_written_brings_an_old_store_up_to_date(
@@ -203,7 +162,7 @@ def test_the_first_row_that_is_written_brings_an_old_store_up_to_date(
     store = opened(old)
     hold(store, call("new"), newer)
     assert store.flush(20), store.problem
-    assert (columns(old), version(old)) == (newest(), "2")
+    assert (columns(old), version(old)) == (newest(), str(SCHEMA_VERSION))
     after = [store.calls(), store.turns(), store.tools(), store.revisions()]
     for earlier, later in zip(frames, after, strict=True):
         kept = later[later["call_id"] != "new"] if "call_id" in later else later[later["content_id"] != "c3"]
@@ -241,7 +200,7 @@ def test_stores_that_begin_at_once_all_write_what_they_hold(old: str, call: Call
     assert [store.flush(60) for store in stores] == [True] * 4
     assert [store.problem for store in stores] == [None] * 4
     assert set(stores[0].calls()["call_id"]) == {"call_1", "call_2", *(f"new{number}" for number in range(4))}
-    assert (columns(old), version(old)) == (newest(), "2")
+    assert (columns(old), version(old)) == (newest(), str(SCHEMA_VERSION))
 
 
 PROCESS = """
@@ -280,7 +239,7 @@ def test_processes_that_begin_at_once_all_write_what_they_hold(old: str, opened:
     store = opened(old)
     assert set(store.calls()["call_id"]) == {"call_1", "call_2", *names}
     assert store.turns()["guardrails"].dropna().tolist() == ["no prices"] * 3
-    assert (columns(old), version(old)) == (newest(), "2")
+    assert (columns(old), version(old)) == (newest(), str(SCHEMA_VERSION))
 
 
 def test_a_reader_in_the_middle_of_an_upgrade_sees_whole_tables(path: Path, call: Call, newer: TurnFacts, opened: Open) -> None:
@@ -304,6 +263,7 @@ def test_a_reader_in_the_middle_of_an_upgrade_sees_whole_tables(path: Path, call
     assert len(reader.turns()) == 5
 
 
+@pytest.mark.parametrize("earlier", [1], indirect=True)
 def test_an_upgrade_that_fails_half_way_leaves_the_old_store_as_it_was(
     path: Path, call: Call, newer: TurnFacts, monkeypatch: pytest.MonkeyPatch, opened: Open
 ) -> None:
@@ -317,11 +277,11 @@ def test_an_upgrade_that_fails_half_way_leaves_the_old_store_as_it_was(
         assert "is not being written (" in (store.problem or "")
         assert (columns(str(path)), version(str(path))) == (before, "1")
     assert store.flush(20), store.problem
-    assert (columns(str(path)), version(str(path))) == (newest(), "2")
+    assert (columns(str(path)), version(str(path))) == (newest(), str(SCHEMA_VERSION))
     assert store.calls()["call_id"].tolist() == ["call_1", "call_2", "new"]
 
 
-def test_a_read_only_store_of_version_1_can_be_read(path: Path, call: Call, newer: TurnFacts, opened: Open) -> None:
+def test_a_read_only_old_store_can_be_read(path: Path, call: Call, newer: TurnFacts, opened: Open) -> None:
     store = opened(f"sqlite:///file:{path}?mode=ro&uri=true")
     hold(store, call("new"), newer)
     assert not store.flush(0.05)
@@ -331,21 +291,29 @@ def test_a_read_only_store_of_version_1_can_be_read(path: Path, call: Call, newe
 
 
 def test_whoever_may_not_alter_the_tables_is_told_and_can_read_until_they_may(
-    database: str, call: Call, newer: TurnFacts, opened: Open
+    database: str, server: Server, call: Call, newer: TurnFacts, opened: Open
 ) -> None:
-    import psycopg
-
-    store = opened(database.replace("calls@", "guest@"))
-    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute("create role guest login")
-        connection.execute("grant select, insert, update on all tables in schema public to guest")
-        hold(store, call("new"), newer)
-        assert not store.flush(1)
-        assert "is not being written (must be owner of table revisions); rows waiting in memory:" in (store.problem or "")
-        assert store.turns()["gap_ms"].dropna().tolist() == pytest.approx([1045, 1045])
-        assert version(database) == "1"
-        for table in ("turns", "revisions"):
-            connection.execute(f"alter table {table} owner to guest")
+    before = version(database)
+    guest = f"guest_of_{before}"
+    server.sql(f"create role {guest} login")
+    name = database.rpartition("/")[2]
+    server.sql(f"grant select, insert, update on all tables in schema public to {guest}", name)
+    store = opened(server.url(name, guest))
+    hold(store, call("new"), newer)
+    assert not store.flush(1)
+    assert "is not being written (must be owner of table calls); rows waiting in memory:" in (store.problem or "")
+    assert store.turns()["gap_ms"].dropna().tolist() == pytest.approx([1045, 1045])
+    assert version(database) == before
+    for table in schema().tables:
+        server.sql(f"alter table {table} owner to {guest}", name)
     assert store.flush(20), store.problem
     assert store.turns()["guardrails"].dropna().tolist() == ["no prices"]
-    assert version(database) == "2"
+    assert version(database) == str(SCHEMA_VERSION)
+
+
+def test_whole_numbers_have_64_bits_wherever_the_store_began(database: str, call: Call, newer: TurnFacts, opened: Open) -> None:
+    store = opened(database)
+    hold(store, call("new"), replace(newer, turn=2**53, resumed=2**40))
+    assert store.flush(20), store.problem
+    assert store.turns()[["turn", "resumed"]].iloc[-1].tolist() == [2**53, 2**40]
+    assert store.problem is None

@@ -26,6 +26,11 @@ class Shelf:
         self.answers_lost = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.rested: list[str] = []
+        """The thread that rested, each time that it did."""
+
+    def rest(self) -> None:
+        self.rested.append(threading.current_thread().name)
 
     def write(self, jobs: Sequence[Job], again: bool) -> None:
         self.gate.wait(10)
@@ -53,7 +58,7 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def writer(shelf: Shelf) -> Writer:
-    return Writer(shelf.write, "the shelf", lambda: None)
+    return Writer(shelf.write, "the shelf", rest=shelf.rest, forked=lambda: None)
 
 
 def test_rows_arrive_in_the_order_in_which_they_were_put(shelf: Shelf, writer: Writer) -> None:
@@ -160,6 +165,7 @@ def test_the_thread_ends_when_idle_and_comes_back(shelf: Shelf, writer: Writer, 
     assert thread is not None
     thread.join(10)
     assert not thread.is_alive()
+    assert shelf.rested == ["patter_nb store"]
     writer.put(job(2))
     assert writer.flush(10)
     assert shelf.rows == [1, 2]
@@ -169,9 +175,41 @@ def test_stopping_writes_the_rest_and_ends_the_thread(shelf: Shelf, writer: Writ
     writer.put(job(1))
     assert writer.stop(10)
     assert writer._thread is None
+    assert shelf.rested == ["patter_nb store"]
     writer.put(job(2))
     assert writer.stop(10)
     assert shelf.rows == [1, 2]
+    assert len(shelf.rested) == 2
+
+
+def test_what_comes_while_the_thread_rests_is_written_by_it(shelf: Shelf) -> None:
+    threads: set[threading.Thread | None] = set()
+
+    def rest() -> None:
+        threads.add(writer._thread)
+        if not shelf.rested:
+            writer.put(job(2))
+        shelf.rest()
+
+    writer = Writer(shelf.write, "the shelf", rest=rest, forked=lambda: None)
+    writer.put(job(1))
+    assert writer.stop(10)
+    assert writer.stop(10)
+    assert shelf.rows == [1, 2]
+    assert len(threads) == 1
+    assert len(shelf.rested) == 2
+
+
+def test_a_write_that_is_not_answered_is_told_until_it_is(shelf: Shelf, writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.gate.clear()
+    writer.put(job(1, 2))
+    assert not writer.flush(0.05)
+    assert writer.problem is None
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    assert writer.problem == "The store the shelf is not being written (no answer for 0 seconds); rows waiting in memory: 2."
+    shelf.gate.set()
+    assert writer.flush(10)
+    assert writer.problem is None
 
 
 def test_at_the_end_of_the_process_rows_that_cannot_be_written_are_told_within_the_bound(
@@ -188,7 +226,7 @@ def test_at_the_end_of_the_process_rows_that_cannot_be_written_are_told_within_t
 
 
 def test_a_writer_that_nobody_holds_is_collected(shelf: Shelf) -> None:
-    made = Writer(shelf.write, "the shelf", lambda: None)
+    made = Writer(shelf.write, "the shelf", rest=shelf.rest, forked=lambda: None)
     made.put(job(1))
     made.stop(10)
     gone = weakref.ref(made)
@@ -201,7 +239,7 @@ def test_a_writer_that_nobody_holds_is_collected(shelf: Shelf) -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_starts_empty_and_the_parent_writes_what_it_holds(shelf: Shelf, in_child: Callable[..., int]) -> None:
     told: list[str] = []
-    writer = Writer(shelf.write, "the shelf", lambda: told.append("forked"))
+    writer = Writer(shelf.write, "the shelf", rest=shelf.rest, forked=lambda: told.append("forked"))
     shelf.closed.set()
     writer.put(job(1))
     assert not writer.flush(0.02)
@@ -226,7 +264,7 @@ def test_an_error_that_nobody_foresaw_is_told_and_the_thread_goes_on(error: Exce
             raise errors[0]
         written.extend(jobs)
 
-    writer = Writer(write, "here", lambda: None)
+    writer = Writer(write, "here", rest=lambda: None, forked=lambda: None)
     writer.put((Write("events", {"number": 1}),))
     assert not writer.flush(0.2)
     assert writer.problem == f"The store here is not being written ({type(error).__name__}: {error}); rows waiting in memory: 1."
