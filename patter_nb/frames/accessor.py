@@ -6,11 +6,12 @@ found; what it does is written in a module of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
 
 from patter_nb.errors import warn
-from patter_nb.frames import documentation
+from patter_nb.frames import documentation, patter, percentiles
 from patter_nb.records import tables
 
 if TYPE_CHECKING:
@@ -28,6 +29,34 @@ class Voice:
     def columns(self) -> pd.DataFrame:
         """What each column is, its unit, its owner, and when it is missing and why."""
         return documentation.columns_of(self._frame)
+
+    def percentiles(
+        self,
+        by: str | Iterable[str] | None = None,
+        *,
+        columns: str | Iterable[str] | None = None,
+        q: float | Iterable[float] = percentiles.QUANTILES,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Percentiles over the caller's turns, interrupted ones included, missing values left out.
+
+        `by`: a column, or several, to tell apart ("revision"). `columns`: the measures; all latencies of ours when left out. `q`:
+        shares between 0 and 1. One row per measure; `turns` and `calls` count those that have a value. Each percentile stands
+        between `_low` and `_high`, an interval which holds the true percentile in `level` of all cases. Turns of one call are
+        alike, so it is calls that count: with fewer than 5, or fewer than one beyond the percentile (p90 needs 10 calls, p95 20,
+        p99 100), there is no interval, and `note` says that n is too small.
+
+        Method: Woodruff (1952) with a variance over calls, see `patter_nb.frames.intervals`.
+        """
+        return percentiles.percentiles(self._frame, by, columns=columns, q=q, level=level)
+
+    def patter(self, by: str | Iterable[str] | None = None) -> pd.DataFrame:
+        """Patter's own fields with its statistics: n, avg, p50, p90, p95, p99, in ms.
+
+        By its rules: over turns that were not interrupted and have a `total_ms`; percentiles (type 7) leave out zeros, except of
+        `total_ms`; rounded to tenths. What is missing is NaN here, never 0. `by="call_id"`: one call each, as Patter tells them.
+        """
+        return patter.patter(self._frame, by)
 
 
 @cache
