@@ -15,6 +15,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.demo import CALLER, demo_agent
 from patter_nb.errors import ConfigError, PatterError
+from patter_nb.lab import FOLDER, copy_notebooks, notebooks_folder, open_lab
 from patter_nb.phone import Patter
 from patter_nb.records.masking import mask_text
 from patter_nb.session.boundary import guard
@@ -34,8 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     test.add_argument("file", type=Path, help="a Python file that makes an agent: phone.agent(...)")
     demo = commands.add_parser("demo", help="hold a spoken test call on this machine and show its latency and cost")
     demo.add_argument("--store", type=Path, default=Path(".patter_nb"), help="folder for the store, the recording and the plot")
-    given = parser.parse_args(arguments)
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks", usage="%(prog)s [folder] [--no-browser] [-- ...]")
+    lab.add_argument("folder", type=Path, nargs="?", default=FOLDER, help=f"where they go; yours stay as they are ({FOLDER})")
+    lab.add_argument("--no-browser", action="store_true", help="start it, and open no page; what follows -- is for JupyterLab")
+    mine, jupyters = _split(sys.argv[1:] if arguments is None else arguments)
+    given = parser.parse_args(mine)
     try:
+        if given.command == "lab":
+            return _lab(given.folder, browser=not given.no_browser, arguments=jupyters)
+        if jupyters:
+            parser.error(f"unrecognized arguments: {' '.join(jupyters)}")
         if given.command == "test":
             phone, agent = load_agent(given.file)  # before there is a loop: the file may run one of its own
             return asyncio.run(_typed(phone, agent))
@@ -48,6 +57,20 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("patter-nb: interrupted; what was said so far is in the store.", file=sys.stderr)
         return 130
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before "--", and what stands behind it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:end], arguments[end + 1 :]
+
+
+def _lab(folder: Path, *, browser: bool, arguments: list[str]) -> int:
+    """Bring the notebooks to the folder and open it."""
+    copied = copy_notebooks(notebooks_folder(), folder)
+    for line in copied.told(folder):
+        print(f"patter-nb: {line}", flush=True)
+    return open_lab(folder, browser=browser, arguments=arguments)
 
 
 async def _typed(phone: Patter, agent: Agent) -> int:
