@@ -113,8 +113,7 @@ def test_the_wheel_holds_the_package_with_its_front_ends_and_the_notebooks(wheel
     assert {name for name in names if not name.startswith("patter_nb/")} == set()
     inside = {name.removeprefix("patter_nb/notebooks/") for name in names if name.startswith("patter_nb/notebooks/")}
     assert inside == OURS
-    kinds = {".py", ".js", ".css", ".typed"}
-    package = [path for path in (ROOT / "patter_nb").rglob("*.*") if path.suffix in kinds]
+    package = [path for path in (ROOT / "patter_nb").rglob("*.*") if path.is_file() and path.suffix != ".pyc"]
     assert names - {f"patter_nb/notebooks/{name}" for name in inside} == {str(path.relative_to(ROOT)) for path in package}
 
 
