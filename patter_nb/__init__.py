@@ -33,6 +33,7 @@ from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.records.metrics import CallMetrics, CostBreakdown, LatencyBreakdown, TurnMetrics
 from patter_nb.remote import RemoteMessage
 from patter_nb.session.notices import CallEvent
+from patter_nb.softphone import Softphone
 from patter_nb.text import filter_emoji, filter_for_tts, filter_markdown
 from patter_nb.tools import Reassurance, Tool, tool
 from patter_nb.turns.usage import Price, Usage
@@ -79,6 +80,7 @@ __all__ = [
     "ScriptedLLM",
     "ScriptedSTT",
     "ScriptedTTS",
+    "Softphone",
     "Tool",
     "TurnMetrics",
     "Usage",

@@ -105,6 +105,10 @@ class Call(Orders):
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
 
+    def when_over(self, function: Callable[[], object]) -> None:
+        """Call `function()` once the call is over."""
+        self._done.add_done_callback(lambda _: function())
+
     def refresh(self) -> None:
         """Show the call as it stands now in its card. From any thread."""
         if self._card is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from patter_nb.carriers.simulated import SpokenLine
     from patter_nb.providers.local import LocalTTS
 
-HOW = 'give a list of lines (["Hi, when is dinner?", "Thanks, bye."]), the path of a WAV file, or (samples, hz)'
+HOW = 'give a list of lines (["Hi, when is dinner?", "Thanks, bye."]), the path of a WAV file, (samples, hz), or a Softphone()'
 
 LONGEST_WAIT_SECONDS = 600.0
 """A test caller that is silent for longer than a whole call is a mistake."""

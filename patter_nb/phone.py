@@ -43,6 +43,9 @@ from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
+from patter_nb.softphone.call import SoftphoneTest
+from patter_nb.softphone.ordered import calling
+from patter_nb.softphone.ordered import show as show_softphone
 from patter_nb.studio import Studio
 
 
@@ -128,8 +131,9 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
     ) -> Call:
         """Call the agent without a phone. The call starts at once; `await` the returned `Call` for its end.
 
-        `caller`: a list of lines (strings or `Line`), the path of a WAV file, or `(samples, hz)`; left out in a terminal, the
-        call is typed there. `speed="max"`: as fast as the machine can, for providers that wait with the loop's clock only.
+        `caller`: a list of lines (strings or `Line`), the path of a WAV file, `(samples, hz)`, or a `Softphone`. Left out, it is
+        you: in a notebook with a softphone under the cell, in a terminal by typing. `speed="max"`: as fast as the machine can,
+        for providers that wait with the loop's clock only.
         `noise_db`: white noise on the caller's line, this many dB below its voice, drawn with `seed`. `pinned`: run exactly this
         object, also when its name has a newer revision.
 
@@ -147,7 +151,8 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
                 pinned=pinned,
             )
         loop = running_loop()
-        script = read_caller(caller)
+        softphone = calling(caller, speed=speed, noise_db=noise_db)
+        script = () if softphone is not None else read_caller(caller)
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
         check_numbers(noise_db, seed)
 
@@ -156,9 +161,15 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
             check_speed(speed, agent)
 
         with self._chosen(agent, callbacks, pinned, fits, loop) as (call, setting):
-            check_first_line(script, greets=bool(call.live.current.agent.greeting))
-            asked: dict[str, Any] = {"speed": speed, "noise_db": noise_db, "seed": seed, "record": record}
-            work = SimulatedTest(self._log, call.live, script, **asked, **setting)
+            shared: dict[str, Any] = {"seed": seed, "record": record, **setting}
+            work: SimulatedTest | SoftphoneTest
+            if softphone is not None:
+                work = SoftphoneTest(self._log, call.live, softphone, **shared)
+                if caller is None:
+                    show_softphone(softphone)
+            else:
+                check_first_line(script, greets=bool(call.live.current.agent.greeting))
+                work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, **shared)
         return self._hold(call, work, show)
 
     def console(
@@ -238,7 +249,7 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         call = Call(call_id, self._log, self._shelf, live, notices)
         return call, Setting(user_code=user_code, callbacks=callbacks, notices=notices)
 
-    def _hold(self, call: Call, work: SimulatedTest | ConsoleTest, show: bool | None) -> Call:
+    def _hold(self, call: Call, work: SimulatedTest | SoftphoneTest | ConsoleTest, show: bool | None) -> Call:
         """Let the call begin."""
         shown = self._show if show is None else show
         self._calls.append(call)

@@ -43,35 +43,32 @@ CALLER_SECONDS = 4 * 3600 + 60.0
 it in mid-call, so that the agent's own limit is what ends the call."""
 
 
-class SimulatedTest:
-    """One test call as it was ordered."""
+class SpokenTest:
+    """What all test calls in speech have in common: the row, the ear, and the lines that are prepared."""
 
     def __init__(
         self,
         log: CallLog,
         live: Live,
-        script: Script,
         *,
-        speed: Literal["real", "max"],
-        noise_db: float | None,
-        seed: int,
         record: bool,
         user_code: UserCode,
         callbacks: Callbacks,
         notices: Notices,
+        seed: int = 0,
+        real: bool = True,
     ) -> None:
         self._log = log
         self._live = live
-        self._script = script
-        self._real = speed == "real"
-        self._noise = None if noise_db is None else NoiseSpec(snr_db=noise_db)
+        self._real = real
         self._seed = seed
         self._record = record
         self._user_code = user_code
         self._callbacks = callbacks
         self._notices = notices
-        if not self._synthetic and not isinstance(script, Sound):
-            caller_voice()
+
+    source = ""
+    carrier = "simulated"
 
     @property
     def _agent(self) -> Agent:
@@ -79,20 +76,20 @@ class SimulatedTest:
 
     @property
     def _synthetic(self) -> bool:
-        """A recogniser that is told what it hears needs no words in the sound, so none of the models."""
-        return _pipeline(self._agent)[0].virtual_time and not isinstance(self._script, Sound)
+        """Whether the caller's sound is made for a recogniser that is told what it hears, and not for ears."""
+        return False
 
     def facts(self, call_id: str) -> CallFacts:
         """The call's row as it begins."""
-        agent, (stt, tts) = self._agent, _pipeline(self._agent)
+        agent, (stt, tts) = self._agent, pipeline(self._agent)
         llm = (None, None) if agent.llm is None else (agent.llm.provider, agent.llm.model)
         return CallFacts(
             call_id=call_id,
             agent=agent.name,
             revision=self._live.current.number,
             direction="test",
-            source=self._script.name if isinstance(self._script, Sound) else f"{len(self._script)} lines",
-            carrier="simulated",
+            source=self.source,
+            carrier=self.carrier,
             mode="pipeline",
             speed="real" if self._real else "max",
             caller=TEST_CALLER,
@@ -106,45 +103,34 @@ class SimulatedTest:
             tts_model=tts.model,
         )
 
-    async def hold(self, call: Call) -> None:
-        """Ask what is different in this call, render the caller and hold it."""
-        terms = terms_of(call, self._log, self._user_code, self._callbacks, self._notices)
+    async def _begin(self, call: Call) -> CallTerms:
+        """Ask what is different in this call."""
+        terms = terms_of(call, self._log, self._user_code, self._callbacks, self._notices, carrier=self.carrier)
         await start_call(terms)
         self._log.amend(self.facts(call.id))
-        lines = await render(self._script, synthetic=self._synthetic)
-        # In threads, since the loop is the notebook's: filters take their time, and the first model imports onnxruntime.
-        caller = await asyncio.to_thread(self._caller, lines)
-        ear = await asyncio.to_thread(self._voice_model)
-        self._tell_voice_activity(call.id, ear)
-        agent, policy = self._agent, self._agent.policy()
-        ready = agent.prewarm and (not agent.prewarm_first_message or await self._prepare(call.id, agent.greeting))
-        near, far = connection_pair()
-        work = partial(hold_simulated_call, self._setup(call, terms, ear, near), far, caller, call.attach)
-        # The lines that may never be wanted must not make the caller wait.
-        async with _aside(self._prepare(call.id, *((policy.fallback, policy.goodbye) if ready else ()))):
-            await (work() if self._real else _in_virtual_time(call, work))
+        return terms
 
-    def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
-        agent = self._agent
-        return SimulatedCaller(
-            lines,
-            expects_greeting=bool(agent.greeting),
-            from_number=TEST_CALLER,
-            to_number=TEST_CALLEE,
-            noise=self._noise,
-            seed=self._seed,
-            max_seconds=CALLER_SECONDS,
-        )
+    async def _ear(self, call_id: str) -> VoiceModel:
+        """The call's voice activity model. In a thread: the loop is the notebook's, and the first one imports onnxruntime."""
+        ear = await asyncio.to_thread(self._voice_model)
+        self._tell_voice_activity(call_id, ear)
+        return ear
 
     async def _prepare(self, call_id: str, *texts: str) -> bool:
         """Let the voice render fixed lines, in the segments a call says them in; False when it could not."""
-        (_, tts), failed = _pipeline(self._agent), list[str]()
+        (_, tts), failed = pipeline(self._agent), list[str]()
         for segment in (segment for text in texts for segment in spoken_segments(self._agent, text)):
             if isinstance(tts, Prewarms) and not failed:
                 await guarded(tts.prepare(segment), failed.append, who=tts.provider)
         for error in failed:  # what cannot be prepared is tried again when it is wanted
             self._log.event(call_id, 0.0, "not_prewarmed", {"error": error})
         return not failed
+
+    async def _prepare_greeting(self, call_id: str) -> tuple[str, ...]:
+        """Prepare what is said first; returns the lines that may be prepared while the call is on."""
+        agent, policy = self._agent, self._agent.policy()
+        ready = agent.prewarm and (not agent.prewarm_first_message or await self._prepare(call_id, agent.greeting))
+        return (policy.fallback, policy.goodbye) if ready else ()
 
     def _tell_voice_activity(self, call_id: str, model: VoiceModel) -> None:
         """Write down which ear the call has; where it is not the one that was wanted, the card says so, too."""
@@ -170,6 +156,57 @@ class SimulatedTest:
         return EnergyModel() if self._synthetic else default_model()
 
 
+class SimulatedTest(SpokenTest):
+    """One test call as it was ordered, of a caller that says what it is told."""
+
+    def __init__(
+        self,
+        log: CallLog,
+        live: Live,
+        script: Script,
+        *,
+        speed: Literal["real", "max"],
+        noise_db: float | None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(log, live, real=speed == "real", **shared)
+        self._script = script
+        self._noise = None if noise_db is None else NoiseSpec(snr_db=noise_db)
+        self.source = script.name if isinstance(script, Sound) else f"{len(script)} lines"
+        if not self._synthetic and not isinstance(script, Sound):
+            caller_voice()
+
+    @property
+    def _synthetic(self) -> bool:
+        """A recogniser that is told what it hears needs no words in the sound, so none of the models."""
+        return pipeline(self._agent)[0].virtual_time and not isinstance(self._script, Sound)
+
+    async def hold(self, call: Call) -> None:
+        """Ask what is different in this call, render the caller and hold it."""
+        terms = await self._begin(call)
+        lines = await render(self._script, synthetic=self._synthetic)
+        caller = await asyncio.to_thread(self._caller, lines)  # filters take their time
+        ear = await self._ear(call.id)
+        others = await self._prepare_greeting(call.id)
+        near, far = connection_pair()
+        work = partial(hold_simulated_call, self._setup(call, terms, ear, near), far, caller, call.attach)
+        # The lines that may never be wanted must not make the caller wait.
+        async with aside(self._prepare(call.id, *others)):
+            await (work() if self._real else _in_virtual_time(call, work))
+
+    def _caller(self, lines: Sequence[SpokenLine]) -> SimulatedCaller:
+        agent = self._agent
+        return SimulatedCaller(
+            lines,
+            expects_greeting=bool(agent.greeting),
+            from_number=TEST_CALLER,
+            to_number=TEST_CALLEE,
+            noise=self._noise,
+            seed=self._seed,
+            max_seconds=CALLER_SECONDS,
+        )
+
+
 def terms_of(
     call: Call, log: CallLog, user_code: UserCode, callbacks: Callbacks, notices: Notices, *, carrier: str = "simulated"
 ) -> CallTerms:
@@ -187,7 +224,7 @@ def terms_of(
     )
 
 
-def _pipeline(agent: Agent) -> tuple[STT, TTS]:
+def pipeline(agent: Agent) -> tuple[STT, TTS]:
     """The ear and the voice that every agent of a pipeline has."""
     assert agent.stt is not None
     assert agent.tts is not None
@@ -201,7 +238,7 @@ def spoken_segments(agent: Agent, text: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _aside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+async def aside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     """Do `work` beside the block, and end it with the block."""
     task = asyncio.create_task(work)
     try:

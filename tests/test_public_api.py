@@ -52,6 +52,7 @@ PUBLIC = {
         "ScriptedLLM",
         "ScriptedSTT",
         "ScriptedTTS",
+        "Softphone",
         "Tool",
         "TurnMetrics",
         "Usage",

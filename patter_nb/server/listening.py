@@ -85,6 +85,8 @@ class LoopServer:
     """One server. Made by `serve`."""
 
     def __init__(self, listener: socket.socket, loop: asyncio.AbstractEventLoop, bounds: Bounds) -> None:
+        self.host: str
+        self.port: int
         self.host, self.port = listener.getsockname()[:2]
         self.loop = loop
         self.stopped = False

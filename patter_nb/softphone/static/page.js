@@ -1,0 +1,3 @@
+import { mount } from "./softphone.js";
+
+mount(document.getElementById("phone"), null);
