@@ -45,6 +45,11 @@ class History:
         return self._log.turns()
 
     @property
+    def spans(self) -> pd.DataFrame:
+        """One row per span of a turn: what the caller waited for, and whose it is."""
+        return self._log.spans()
+
+    @property
     def revisions(self) -> pd.DataFrame:
         """One row per revision of an agent, with the turns it answered, their median gap and their cost."""
         return self._log.revisions()
@@ -52,7 +57,7 @@ class History:
     @property
     def tools_log(self) -> pd.DataFrame:
         """One row per execution of a tool in this object's calls."""
-        return self._log.tools()
+        return self._log.tools_log()
 
     @property
     def events(self) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ from patter_nb.errors import ConfigError, scrub
 from patter_nb.records.address import DIRECTORY, Address
 from patter_nb.records.engines import make_engine, to_read, to_write
 from patter_nb.records.masking import hash_number, mask_data, mask_number
+from patter_nb.records.reader import Read, reader
+from patter_nb.records.readings import CALL_USAGE, LATE_USAGE
 from patter_nb.records.schema import SCHEMA_VERSION, schema
 from patter_nb.records.upgrade import prepare, read_meta
 from patter_nb.records.writer import Job, Rejected, Unavailable, Write
@@ -20,14 +22,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
     from sqlalchemy.exc import SQLAlchemyError
 
-_NO_TEXTS = ("call_id", "phone_id", "recording_path")
-"""Columns that name something which must be found again, and hold no number."""
+_NO_TEXTS = ("call_id", "phone_id", "recording_path", "usage")
+"""Columns that name something which must be found again (usage: its price), and hold no number."""
 
 _NEVER = ("22", "23", "54")
 """Classes of PostgreSQL's codes for values that it will not take, however often it is asked."""
-
-Read = Callable[[str, str], list[dict[str, Any]]]
-"""The rows of a table, ordered by one of its columns."""
 
 _of_parents: list[Connection | None] = []
 """In a child process: connections that only the parent may use or close."""
@@ -92,12 +91,12 @@ class Database:
         from sqlalchemy.exc import SQLAlchemyError
 
         if self._address.path is not None and not self._address.path.exists():
-            yield _nothing
+            yield reader(None)
             return
         try:
             with to_read(self.engine) as connection:
                 exists = inspect(connection).has_table("meta")
-                yield _reader(connection, newest=self._read_meta(connection)) if exists else _nothing
+                yield reader(connection, newest=self._read_meta(connection)) if exists else reader(None)
         except SQLAlchemyError as error:
             raise ConfigError(f"The store {self.name} cannot be read: {reason(error)}.") from error
 
@@ -160,6 +159,8 @@ class Database:
         row = dict(each.row)
         if not self._store_numbers:
             row = {name: value if name in _NO_TEXTS else mask_data(value) for name, value in row.items()}
+            if row.get("kind") in (LATE_USAGE, CALL_USAGE):
+                row["data"] = each.row["data"]
         for name in ("caller", "callee"):
             number = each.row.get(name)
             if each.table == "calls" and number is not None:
@@ -225,24 +226,3 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]], ma
 
 def _key(table: Table, row: Mapping[str, Any]) -> list[Any]:
     return [column == row[column.name] for column in table.primary_key]
-
-
-def _reader(connection: Connection, *, newest: bool) -> Read:
-    """`newest`: the tables are those of this version, so that nobody needs to look what an earlier one lacks."""
-    from sqlalchemy import inspect, select
-
-    def read(table: str, order: str) -> list[dict[str, Any]]:
-        """What an earlier version's table lacks is None in every row."""
-        source = schema().tables[table]
-        there = source.columns.keys() if newest else [column["name"] for column in inspect(connection).get_columns(table)]
-        columns = [column for column in source.columns if column.name in there]
-        lacking = dict.fromkeys(column.name for column in source.columns if column.name not in there)
-        statement = select(*columns).order_by(source.c[order], *source.primary_key)
-        found: Sequence[Mapping[Any, Any]] = connection.execute(statement).mappings().all()
-        return [{**lacking, **{str(name): value for name, value in row.items()}} for row in found]
-
-    return read
-
-
-def _nothing(_table: str, _order: str) -> list[dict[str, Any]]:
-    return []

@@ -144,7 +144,11 @@ class CallLog:
         """One row per event of every call."""
         return tables.events_frame(self._readings())
 
-    def tools(self) -> pd.DataFrame:
+    def spans(self) -> pd.DataFrame:
+        """One row per span of every closed turn."""
+        return tables.spans_frame(self._readings())
+
+    def tools_log(self) -> pd.DataFrame:
         """One row per execution of a tool."""
         return tables.tools_frame(self._readings())
 

@@ -31,6 +31,9 @@ PERCEIVED = "perceived"
 LOOP_STALL = "loop_stall"
 """The call's loop could not run: {"started_at", "seconds", "cell"}."""
 
+READ_EVENTS = (LATE_USAGE, CALL_USAGE, LATE_TOOL, TOOL_PROGRESS, GUARDRAIL, PERCEIVED, LOOP_STALL)
+"""The kinds of events that something is read off; all others are in the table of events only."""
+
 
 class CallReading:
     """One call, read with the prices of a price book."""

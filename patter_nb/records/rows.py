@@ -35,7 +35,7 @@ def end_row(end: CallEnd) -> Row:
 def turn_row(call_id: str, number: int, facts: TurnFacts) -> Row:
     """A row of `turns`; `number` counts the call's rows. Instants that did not happen are NULL."""
     texts = _stored({name: getattr(facts, name) for name in _TEXTS})
-    flat = {name: getattr(facts, name) for name in _FLAT}
+    flat = _stored({name: getattr(facts, name) for name in _FLAT})
     instants = {name: plain(facts.instants.get(name)) for name in INSTANTS}
     lists = {"tools": plain(facts.tools), "usage": plain(facts.usage), "guardrails": plain(facts.guardrails)}
     return {"call_id": call_id, "number": number, **texts, **flat, **instants, **lists}
@@ -63,13 +63,13 @@ def revision_row(revision: RevisionFacts, phone_id: str) -> Row:
 def price_row(row: PriceRow) -> Row:
     """A row of `prices`."""
     names = {"id": row.id, "service": row.service, "provider": row.provider, "model": row.model}
-    return {**names, "valid_from": row.valid_from.isoformat(), **asdict(row.price)}
+    return _stored({**names, "valid_from": row.valid_from.isoformat(), **asdict(row.price)})
 
 
 def call_facts(row: Mapping[str, Any]) -> tuple[CallFacts, CallEnd | None]:
     """The call as it began, with numbers as the store shows them, and its end if it has ended."""
     given = {each.name: row[each.name] for each in fields(CallFacts)}
-    facts = CallFacts(**{**given, "stand_in": tuple(row["stand_in"]), "started_at": _utc(row["started_at"])})
+    facts = CallFacts(**{**given, "stand_in": tuple(row["stand_in"]), "started_at": utc(row["started_at"])})
     return facts, None if row["end_reason"] is None else CallEnd(**{name: row[name] for name in _END})
 
 
@@ -92,7 +92,7 @@ def event_facts(row: Mapping[str, Any]) -> EventFacts:
 def revision_facts(row: Mapping[str, Any]) -> RevisionFacts:
     """The revision as it was made."""
     given = {each.name: row[each.name] for each in fields(RevisionFacts)}
-    return RevisionFacts(**{**given, "created_at": _utc(row["created_at"]), "scope": row["scope"] or "next call"})
+    return RevisionFacts(**{**given, "created_at": utc(row["created_at"]), "scope": row["scope"] or "next call"})
 
 
 def price_facts(row: Mapping[str, Any]) -> PriceRow:
@@ -102,9 +102,10 @@ def price_facts(row: Mapping[str, Any]) -> PriceRow:
 
 
 def _stored(row: Row) -> Row:
-    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+    """The row with texts and fractions as every database takes them and gives them back."""
+    return {name: plain(value) if isinstance(value, str | float) else value for name, value in row.items()}
 
 
-def _utc(moment: datetime) -> datetime:
+def utc(moment: datetime) -> datetime:
     """SQLite gives back a UTC time without its zone."""
     return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)

@@ -143,6 +143,17 @@ def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribut
     return Attribution((gap[1] - gap[0]) * 1000, tuple(parts), _length_ms(left), tuple(left))
 
 
+def recorded(kind: SpanKind, facts: TurnFacts, stalls: Sequence[Stall] | None) -> tuple[Interval, ...]:
+    """The span as it was recorded, whether anybody waited for it or not; of stalls, those that touch the gap."""
+    if kind.start:
+        found = _measured(kind, facts.instants)
+        return () if isinstance(found, str) else tuple(found)
+    gap, _ = _gap(facts)
+    if gap is None:
+        return ()
+    return tuple(stall.interval for stall in stalls or () if stall.started_at < gap[1] and stall.interval[1] > gap[0])
+
+
 def _gap(facts: TurnFacts) -> tuple[Interval | None, str | None]:
     if facts.kind != "caller":
         return None, f"a turn of kind {facts.kind!r} answers no caller speech"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from patter_nb.records import rows, tables
 from patter_nb.records.address import DIRECTORY, address
+from patter_nb.records.choice import ALL, CHOSEN_BY, Choice, Filters, choice
 from patter_nb.records.database import Database
 from patter_nb.records.facts import CallRecord
 from patter_nb.records.masking import hash_number
 from patter_nb.records.prices import PriceBook
-from patter_nb.records.readings import CallReading
+from patter_nb.records.reader import Read
+from patter_nb.records.readings import READ_EVENTS, CallReading
 from patter_nb.records.writer import Job, Writer
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 READ_SECONDS = 2.0
 """How long a reader waits for rows that are on their way into the store."""
+_AT_ONCE = 500
+"""Calls that are in memory as facts at the same time while a table is made of them."""
 
 Facts = TypeVar("Facts")
 
@@ -69,41 +73,66 @@ class Store:
         """Flush and let go of the database; the next row opens it again. False when some rows are not written."""
         return self._writer.stop(timeout_seconds)
 
-    def calls(self) -> pd.DataFrame:
-        """Every call that is stored, oldest first."""
-        return tables.calls_frame(self.readings())
+    def calls(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The calls that are stored, oldest first: all of them, or those that fit the filters.
 
-    def turns(self) -> pd.DataFrame:
-        """Every turn that is stored."""
-        return tables.turns_frame(self.readings())
+        The filters of every table: `since` and `until` (when the call began: a datetime with a time zone, its ISO text, or a day,
+        which begins at 0:00 UTC; `until` itself is left out), `source`, `carrier`, `direction`, `agent`, `revision` and `call_id`
+        (one value, or a list of them). A revision is the one the call began with, and in the tables of turns, spans and tools the
+        one that replied. `ConfigError` for a value that nothing stored has.
+        """
+        return tables.calls_frame(self._read(choice(filters)))
 
-    def events(self) -> pd.DataFrame:
-        """Every event that is stored."""
-        return tables.events_frame(self.readings(turns=False))
+    def turns(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The turns that are stored. The filters are those of `calls`."""
+        chosen = choice(filters)
+        return tables.turns_frame(self._read(chosen, answered=True), chosen.revisions)
 
-    def tools(self) -> pd.DataFrame:
-        """Every execution of a tool that is stored."""
-        return tables.tools_frame(self.readings())
+    def spans(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The spans of the turns that are stored, each a row: 13 times as many as there are turns. The filters are those of
+        `calls`."""
+        chosen = choice(filters)
+        return tables.spans_frame(self._read(chosen, answered=True), chosen.revisions)
+
+    def events(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The events that are stored. The filters are those of `calls`."""
+        return tables.events_frame(self._read(choice(filters), turns=False, kinds=None))
+
+    def tools_log(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The executions of tools that are stored. The filters are those of `calls`."""
+        chosen = choice(filters)
+        return tables.tools_frame(self._read(chosen, answered=True), chosen.revisions)
 
     def revisions(self) -> pd.DataFrame:
         """Every revision of an agent that is stored, oldest first, with the turns it answered."""
-        calls = self.readings()
+        calls = list(self._read(ALL))
         with self._database.reading() as read:
             found = [(row["phone_id"], rows.revision_facts(row)) for row in read("revisions", "created_at")]
         return tables.revisions_frame(found, calls)
 
-    def readings(self, *, turns: bool = True) -> list[CallReading]:
-        """Every call that is stored, oldest first, read with the prices that are stored; `turns=False` leaves the turns out.
+    def readings(self) -> list[CallReading]:
+        """Every call that is stored, oldest first, read with the prices that are stored. `ConfigError` when the store cannot be
+        read."""
+        return list(self._read(ALL, kinds=None))
 
-        `ConfigError` when the store cannot be read.
+    def _read(
+        self, chosen: Choice, *, turns: bool = True, kinds: Collection[str] | None = READ_EVENTS, answered: bool = False
+    ) -> Iterator[CallReading]:
+        """The chosen calls, oldest first, a handful at a time, as they all were at one moment.
+
+        `turns`: with their turns. `kinds`: with the events of these kinds; None: with all. `answered`: a revision that is asked
+        for is one that replied in the call, not the one it began with.
         """
         self._catch_up()
         with self._database.reading() as read:
             prices = PriceBook(rows.price_facts(row) for row in read("prices", "id"))
-            closed = _by_call(read("turns", "number") if turns else [], rows.turn_facts)
-            events = _by_call(read("events", "number"), rows.event_facts)
-            calls = read("calls", "started_at")
-        return [CallReading(_record(row, closed, events), prices) for row in calls]
+            names = chosen.calls(read("calls", "started_at", names=CHOSEN_BY), _answered(read) if answered else None)
+            for some in (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE)):
+                ours = {"call_id": some}
+                closed = _by_call(read("turns", "number", ours) if turns else [], rows.turn_facts)
+                events = _by_call(read("events", "number", ours if kinds is None else {**ours, "kind": kinds}), rows.event_facts)
+                for row in read("calls", "started_at", ours):
+                    yield CallReading(_record(row, closed, events), prices)
 
     @property
     def hash_key(self) -> bytes | None:
@@ -124,6 +153,15 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.name!r})"
+
+
+def _answered(read: Read) -> dict[str, set[int]]:
+    """The revisions that replied in each call."""
+    found: dict[str, set[int]] = {}
+    for row in read("turns", "call_id", names=("call_id", "revision")):
+        if row["revision"] is not None:
+            found.setdefault(row["call_id"], set()).add(row["revision"])
+    return found
 
 
 def _by_call(found: Iterable[dict[str, Any]], facts: Callable[[Mapping[str, Any]], Facts]) -> dict[str, list[Facts]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from patter_nb.records.columns import (
@@ -18,8 +18,9 @@ from patter_nb.records.columns import (
 )
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.metrics import STATISTICS
-from patter_nb.records.readings import CallReading
+from patter_nb.records.readings import CallReading, TurnReading
 from patter_nb.records.revised import revisions_with_turns
+from patter_nb.records.spanrows import SPAN_COLUMNS, span_rows
 from patter_nb.records.toolruns import tool_runs
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ Row = TypeVar("Row")
 TABLES: Mapping[str, Sequence[Column[Any]]] = {
     "calls": CALL_COLUMNS,
     "turns": TURN_COLUMNS,
+    "spans": SPAN_COLUMNS,
     "events": EVENT_COLUMNS,
-    "cost": COST_COLUMNS,
-    "tools": TOOL_COLUMNS,
+    "tools_log": TOOL_COLUMNS,
     "revisions": REVISION_COLUMNS,
+    "cost": COST_COLUMNS,
 }
 """The columns of each table, by the table's name."""
 
@@ -71,9 +73,22 @@ def calls_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
     return frame(CALL_COLUMNS, calls)
 
 
-def turns_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+Revisions = Collection[int] | None
+"""Of which revisions' turns a table is made; None: of all."""
+
+
+def turns_frame(calls: Iterable[CallReading], revisions: Revisions = None) -> pd.DataFrame:
     """One row per closed turn."""
-    return frame(TURN_COLUMNS, (turn for call in calls for turn in call.turns))
+    return frame(TURN_COLUMNS, (turn for call in calls for turn in call.turns if _of(revisions, turn)))
+
+
+def spans_frame(calls: Iterable[CallReading], revisions: Revisions = None) -> pd.DataFrame:
+    """One row per span of a closed turn, and one for what its spans leave unexplained."""
+    return frame(SPAN_COLUMNS, (span for call in calls for span in span_rows(call) if _of(revisions, span.turn)))
+
+
+def _of(revisions: Revisions, turn: TurnReading) -> bool:
+    return revisions is None or turn.facts.revision in revisions
 
 
 def events_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
@@ -86,9 +101,9 @@ def cost_frame(call: CallReading) -> pd.DataFrame:
     return frame(COST_COLUMNS, (CostRow(call, item) for item in (*call.cost_items, call.total)))
 
 
-def tools_frame(calls: Iterable[CallReading]) -> pd.DataFrame:
+def tools_frame(calls: Iterable[CallReading], revisions: Revisions = None) -> pd.DataFrame:
     """One row per execution of a tool."""
-    return frame(TOOL_COLUMNS, (run for call in calls for run in tool_runs(call)))
+    return frame(TOOL_COLUMNS, (run for call in calls for run in tool_runs(call) if _of(revisions, run.turn)))
 
 
 def revisions_frame(revisions: Iterable[tuple[str, RevisionFacts]], calls: Iterable[CallReading]) -> pd.DataFrame:

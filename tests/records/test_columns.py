@@ -65,7 +65,8 @@ def test_no_frame_has_a_column_that_is_not_documented(log: CallLog, call: Callab
         "turns": log.turns(),
         "events": log.events(),
         "revisions": log.revisions(),
-        "tools": log.tools(),
+        "spans": log.spans(),
+        "tools_log": log.tools_log(),
         "cost": log.cost("call_1"),
     }
     for table, frame in frames.items():

@@ -20,6 +20,7 @@ from patter_nb.records.tables import (
     frame,
     percentiles,
     revisions_frame,
+    spans_frame,
     tools_frame,
     turns_frame,
 )
@@ -37,7 +38,8 @@ def test_an_empty_frame_has_the_same_types_as_a_full_one(table: str, full: dict[
     filled = {
         "calls": calls_frame([call]), "turns": turns_frame([call]), "events": events_frame([call]), "cost": cost_frame(call),
         "revisions": revisions_frame([("p", revision)], [call]),
-        "tools": tools_frame([call]),
+        "tools_log": tools_frame([call]),
+        "spans": spans_frame([call]),
     }[table]  # fmt: skip
     empty = frame(TABLES[table], [])
     assert len(filled) > 0

@@ -106,11 +106,11 @@ def test_the_log_and_the_store_show_the_same_executions(log: CallLog, store: Sto
         log.turn(name, turn(1, tools=(BOOK, CANCELLED)))
     log.event("b", 9.5, LATE_TOOL, late(result="paid +15557654321").data)
     assert log.flush(10)
-    for frame in (log.tools(), store.tools()):
+    for frame in (log.tools_log(), store.tools_log()):
         assert frame["call_id"].tolist() == ["a", "a", "b", "b"]
         assert frame["late"].tolist() == [False, False, False, True]
         assert frame["progress"].tolist() == [1, 0, 1, 0]
         assert frame["result"].tolist()[3] == "paid +1•••••4321"
-    pd.testing.assert_frame_equal(store.tools(), log.tools())
-    pd.testing.assert_frame_equal(log.call_tools("b"), log.tools().iloc[2:].reset_index(drop=True))
+    pd.testing.assert_frame_equal(store.tools_log(), log.tools_log())
+    pd.testing.assert_frame_equal(log.call_tools("b"), log.tools_log().iloc[2:].reset_index(drop=True))
     assert log.call_turns("b")["tools"].tolist() == ["book, pay"]

@@ -137,7 +137,7 @@ def test_an_old_store_lacks_exactly_what_later_versions_added(old: str, earlier:
 def test_reading_an_old_store_changes_nothing_in_it(old: str, earlier: int, opened: Open) -> None:
     before = columns(old)
     store = opened(old)
-    turns, tools, revisions = store.turns(), store.tools(), store.revisions()
+    turns, tools, revisions = store.turns(), store.tools_log(), store.revisions()
     assert store.calls()["call_id"].tolist() == ["call_1", "call_2"]
     assert turns["gap_ms"].dropna().tolist() == pytest.approx([1045, 1045])
     assert turns["usd"].tolist()[1] == pytest.approx(0.0012)
@@ -158,12 +158,12 @@ def test_the_first_row_that_is_written_brings_an_old_store_up_to_date(
     old: str, call: Call, newer: TurnFacts, opened: Open
 ) -> None:
     before = opened(old)
-    frames = [before.calls(), before.turns(), before.tools(), before.revisions()]
+    frames = [before.calls(), before.turns(), before.tools_log(), before.revisions()]
     store = opened(old)
     hold(store, call("new"), newer)
     assert store.flush(20), store.problem
     assert (columns(old), version(old)) == (newest(), str(SCHEMA_VERSION))
-    after = [store.calls(), store.turns(), store.tools(), store.revisions()]
+    after = [store.calls(), store.turns(), store.tools_log(), store.revisions()]
     for earlier, later in zip(frames, after, strict=True):
         kept = later[later["call_id"] != "new"] if "call_id" in later else later[later["content_id"] != "c3"]
         pd.testing.assert_frame_equal(kept.sort_index().reset_index(drop=True), earlier)
