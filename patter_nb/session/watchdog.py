@@ -20,11 +20,16 @@ async def watch(clock: Clock, stalled: Callable[[float, float, int | None], None
         await clock.sleep_until(due)
         late = clock.now() - due
         if late > STALL_SECONDS:
-            stalled(due, late, running_cell() or cell)
+            stalled(due, late, busy_cell(cell, running_cell()))
+
+
+def busy_cell(before: int | None, after: int | None) -> int | None:
+    """The cell that kept the loop busy: the last one that ended meanwhile, or the one that still runs."""
+    return before if before is None or after is None else max(before, after - 1)
 
 
 def running_cell() -> int | None:
-    """The number of the notebook's present cell; None outside a notebook."""
+    """The number of the notebook's present cell, or of the next one where none runs; None outside a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return None if shell is None else int(shell.execution_count)

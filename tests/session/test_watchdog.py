@@ -3,8 +3,10 @@
 import asyncio
 import time
 
+import pytest
+
 from patter_nb.clock import CallClock, run_virtual
-from patter_nb.session.watchdog import STALL_SECONDS, running_cell, watch
+from patter_nb.session.watchdog import STALL_SECONDS, busy_cell, running_cell, watch
 
 
 def test_a_busy_loop_is_reported_with_its_length() -> None:
@@ -38,3 +40,12 @@ def test_a_free_loop_is_not() -> None:
 
 def test_outside_a_notebook_there_is_no_cell() -> None:
     assert running_cell() is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "busy"),
+    [(4, 5, 4), (4, 4, 4), (4, 7, 6), (None, None, None)],
+    ids=["it has ended", "it still runs", "the last of several", "no notebook"],
+)
+def test_the_busy_cell_is_the_one_whose_number_stands_beside_it(before: int | None, after: int | None, busy: int | None) -> None:
+    assert busy_cell(before, after) == busy
