@@ -58,6 +58,7 @@ PUBLIC = {
         "Usage",
         "VADEvent",
         "VADProvider",
+        "columns",
         "filter_emoji",
         "filter_for_tts",
         "filter_markdown",
