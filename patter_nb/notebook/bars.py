@@ -80,6 +80,9 @@ class Chart:
     limit: float
     """Longer bars are cut short here."""
     numbers: float = NUMBERS
+    """Pixels at the left for the bars' numbers."""
+    right: float = RIGHT_MARGIN
+    """Pixels right of the longest bar, for what is said at its end."""
 
     def x(self, amount: float) -> float:
         return self.left + min(amount, self.limit) * self.per_unit
@@ -87,7 +90,7 @@ class Chart:
     @property
     def per_unit(self) -> float:
         """Pixels."""
-        return (self.width - RIGHT_MARGIN - self.left) / self.limit
+        return (self.width - self.right - self.left) / self.limit
 
 
 def limit_of(lengths: Iterable[float], least: float) -> float:
@@ -144,7 +147,7 @@ def bar_shapes(chart: Chart, bar: Bar, y: float) -> list[Shape]:
         shapes += _broken(chart, y)
     end = bar.length
     if bar.interval is not None:
-        shapes += _whisker(chart, bar.interval, y + ROW_HEIGHT / 2)
+        shapes += _whisker(chart, bar.interval, y + ROW_HEIGHT - 2)
         end = max(end, bar.interval[1])
     return [*shapes, *_total(bar, chart.x(end) + 8, y)]
 
@@ -175,10 +178,9 @@ def _broken(chart: Chart, y: float) -> list[Shape]:
 
 
 def _whisker(chart: Chart, interval: tuple[float, float], y: float) -> list[Shape]:
-    """From where to where the total may lie: a line with ends, over a wider one of surface so that it shows on every bar."""
+    """From where to where the total may lie: a line with ends, below the bar."""
     low, high = (chart.x(max(0.0, each)) for each in interval)
-    line = ((low, y, high, y), (low, y - 4, low, y + 4), (high, y - 4, high, y + 4))
-    return [Lines(line, "surface", 4), Lines(line, "ink", 1.5)]
+    return [Lines(((low, y, high, y), (low, y - 3, low, y + 1.5), (high, y - 3, high, y + 1.5)), "ink", 1.5)]
 
 
 def _total(bar: Bar, x: float, y: float) -> list[Shape]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from patter_nb.notebook.picture import Area, Dots, Lines, Picture, Rect, Text
+from patter_nb.notebook.picture import Area, Dots, Lines, Picture, Rect, Text, joined
 from patter_nb.notebook.theme import FIGURE_FONTS, colour, palette
 from patter_nb.notebook.view import CallView
 from patter_nb.notebook.waterfall import WIDTH, call_picture
@@ -139,12 +139,13 @@ def _paint_rect(axes: Axes, rect: Rect, fill: str, layer: int) -> None:
 def _paint_lines(axes: Axes, lines: Lines, stroke: str, layer: int) -> None:
     from matplotlib.collections import LineCollection
 
-    segments = [[(x1, y1), (x2, y2)] for x1, y1, x2, y2 in lines.segments]
     width = _points(lines.width)
     # matplotlib counts dashes in widths of the line.
     dashes = (0.0, tuple(each / lines.width for each in lines.dash)) if lines.dash else "solid"
-    ends: Literal["round", "butt"] = "round" if lines.rounded else "butt"
-    drawn = LineCollection(segments, colors=[stroke], linewidths=[width], linestyles=[dashes], capstyle=ends, zorder=layer)
+    drawn = LineCollection(
+        joined(lines.segments), colors=[stroke], linewidths=[width], linestyles=[dashes], capstyle="butt", joinstyle="round",
+        zorder=layer,
+    )  # fmt: skip
     axes.add_collection(drawn, autolim=False)
 
 

@@ -6,6 +6,7 @@ Coordinates are CSS pixels from the top left; a text's `y` is its baseline.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from itertools import accumulate
@@ -47,11 +48,9 @@ class Text:
 @dataclass(frozen=True, slots=True)
 class Lines:
     segments: tuple[tuple[float, float, float, float], ...]
-    """Each (x1, y1, x2, y2)."""
+    """Each (x1, y1, x2, y2); those that begin where the one before ended are drawn as one line."""
     stroke: str
     width: float = 1.0
-    rounded: bool = False
-    """Round ends, for lines that go on in another direction."""
     dash: tuple[float, ...] = ()
     """Pixels drawn and left out, in turns; empty: drawn through."""
 
@@ -80,6 +79,15 @@ class Area:
     x_label: str
     """What is measured, and its unit."""
     y_label: str
+
+    def x_of(self, value: float) -> float:
+        """Where a value lies, in pixels of the picture; beyond an edge: on it."""
+        low, high = self.across
+        return self.x + min(1.0, max(0.0, (value - low) / (high - low))) * self.width
+
+    def y_of(self, value: float) -> float:
+        top, bottom = self.down
+        return self.y + min(1.0, max(0.0, (value - top) / (bottom - top))) * self.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,17 @@ def hatching(x: float, y: float, width: float, height: float, step: float = 5.0)
     return tuple(segments)
 
 
+def joined(segments: Iterable[tuple[float, float, float, float]]) -> list[list[tuple[float, float]]]:
+    """The segments as lines of points."""
+    lines: list[list[tuple[float, float]]] = []
+    for x1, y1, x2, y2 in segments:
+        if lines and lines[-1][-1] == (x1, y1):
+            lines[-1].append((x2, y2))
+        else:
+            lines.append([(x1, y1), (x2, y2)])
+    return lines
+
+
 def svg(picture: Picture) -> str:
     """The picture as inline SVG, coloured by the CSS variables of `theme.css_variables`."""
     size = f'viewBox="0 0 {picture.width:g} {picture.height:g}" width="{picture.width:g}" height="{picture.height:g}"'
@@ -144,10 +163,9 @@ def _svg_shape(shape: Shape) -> str:
         box = f'x="{shape.x:.1f}" y="{shape.y:.1f}" width="{shape.width:.1f}" height="{shape.height:.1f}"{radius}'
         return f'<rect {box} style="fill:{css_colour(shape.fill)}">{_svg_title(shape.title)}</rect>'
     if isinstance(shape, Lines):
-        path = "".join(f"M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" for x1, y1, x2, y2 in shape.segments)
-        ends = ";stroke-linecap:round" if shape.rounded else ""
+        path = "".join(f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in points)}" for points in joined(shape.segments))
         dashes = f";stroke-dasharray:{' '.join(f'{each:g}' for each in shape.dash)}" if shape.dash else ""
-        style = f"fill:none;stroke:{css_colour(shape.stroke)};stroke-width:{shape.width:g}{ends}{dashes}"
+        style = f"fill:none;stroke:{css_colour(shape.stroke)};stroke-width:{shape.width:g}{dashes}"
         return f'<path d="{path}" style="{style}"/>'
     if isinstance(shape, Dots):
         path = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in shape.points)  # a line of no length with round ends
