@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from patter_nb.call import Call
 from patter_nb.errors import ConfigError
@@ -39,13 +39,18 @@ class Archive:
         """What is known of a call of the phone at this moment; `ConfigError` for any other."""
         return self._log.reading(call_id)
 
-    def readings(self, *, everything: bool) -> list[CallReading]:
+    def readings(self, *, everything: bool) -> Iterable[CallReading]:
         """The calls of the phone, or every call that is stored; oldest first. `ConfigError` where the store cannot be read."""
-        if not everything:
-            return self._log.readings()
+        return self._kept().each_reading() if everything else self._log.readings()
+
+    def stored(self, call_id: str) -> CallReading | None:
+        """What is stored of a call, whoever held it; None where nothing is."""
+        return next(iter(self._kept().readings(call_id=call_id)), None)
+
+    def _kept(self) -> Store:
         if self._store is None:
             raise ConfigError("store is False: nothing is stored; leave store= out to keep calls in .patter_nb/.")
-        return self._store.readings()
+        return self._store
 
     def revision(self, phone_id: str, agent: str, number: int) -> RevisionFacts | None:
         """A revision of an agent, of this phone or of one that stored it; None where nobody knows it."""

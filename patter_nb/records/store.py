@@ -110,10 +110,14 @@ class Store:
             found = [(row["phone_id"], rows.revision_facts(row)) for row in read("revisions", "created_at")]
         return tables.revisions_frame(found, calls)
 
-    def readings(self) -> list[CallReading]:
+    def readings(self, **filters: Unpack[Filters]) -> list[CallReading]:
         """Every call that is stored, oldest first, read with the prices that are stored. `ConfigError` when the store cannot be
-        read."""
-        return list(self._read(ALL, kinds=None))
+        read. The filters are those of `calls`."""
+        return list(self._read(choice(filters), kinds=None))
+
+    def each_reading(self) -> Iterator[CallReading]:
+        """Every call that is stored, one after the other, with those events only that tables are computed from."""
+        return self._read(ALL)
 
     def _read(
         self, chosen: Choice, *, turns: bool = True, kinds: Collection[str] | None = READ_EVENTS, answered: bool = False

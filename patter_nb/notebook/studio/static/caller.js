@@ -127,6 +127,9 @@ export default () => {
   let shared;
   return {
     initialize({ model }) { shared = new CallerModel(model); },
-    render({ el }) { return panelView(el, shared.channel, () => callerView(shared, el)); },
+    render({ el }) {
+      el.classList.add("pnb-caller-panel");
+      return panelView(el, shared.channel, () => callerView(shared, el));
+    },
   };
 };

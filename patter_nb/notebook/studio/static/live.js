@@ -340,6 +340,9 @@ export default () => {
   let shared;
   return {
     initialize({ model }) { shared = new LiveModel(model); },
-    render({ el }) { return panelView(el, shared.channel, () => liveView(shared, el)); },
+    render({ el }) {
+      el.classList.add("pnb-live");
+      return panelView(el, shared.channel, () => liveView(shared, el));
+    },
   };
 };
