@@ -272,6 +272,13 @@ class Call(Orders):
         session = self._session
         return self._recording if session is None else session.recording
 
+    def between(self, since: float, until: float) -> Recording | None:
+        """A stretch of the recording, in seconds of the call's clock; silence where nothing is known yet. Also while it runs."""
+        session, kept = self._session, self._recording
+        if session is not None:
+            return session.between(since, until)
+        return None if kept is None else Recording(kept.samples[int(since * kept.hz) : int(until * kept.hz)], kept.hz)
+
     def plot(self, *, dark: bool | None = None) -> Figure:
         """The latency waterfall of each turn over who spoke when. `dark` None: where matplotlib's own style is dark."""
         from patter_nb.notebook.figure import call_figure

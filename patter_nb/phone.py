@@ -43,8 +43,10 @@ from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
 from patter_nb.simulation import SimulatedTest
+from patter_nb.softphone import Softphone
 from patter_nb.softphone.call import SoftphoneTest
-from patter_nb.softphone.ordered import calling
+from patter_nb.softphone.listening import let_hear
+from patter_nb.softphone.ordered import calling, listening
 from patter_nb.softphone.ordered import show as show_softphone
 from patter_nb.studio import Studio
 
@@ -126,6 +128,7 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         noise_db: float | None = None,
         seed: int = 0,
         record: bool = True,
+        listen: bool | Softphone = False,
         pinned: bool = False,
         show: bool | None = None,
     ) -> Call:
@@ -135,11 +138,12 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         you: in a notebook with a softphone under the cell, in a terminal by typing. `speed="max"`: as fast as the machine can,
         for providers that wait with the loop's clock only.
         `noise_db`: white noise on the caller's line, this many dB below its voice, drawn with `seed`. `pinned`: run exactly this
-        object, also when its name has a newer revision.
+        object, also when its name has a newer revision. `listen`: hear the call while it runs, in the notebook or on a softphone.
 
         `on_message` answers instead of a model: a function of the message, an async generator of pieces, a URL or a
         `RemoteMessage`. The other callbacks are told what happens; `patter_nb.callbacks` says with which keys.
         """
+        ear = listening(listen, caller, speed=speed, record=record)
         if caller is None and in_terminal():
             return self.console(
                 agent,
@@ -170,7 +174,12 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
             else:
                 check_first_line(script, greets=bool(call.live.current.agent.greeting))
                 work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, **shared)
-        return self._hold(call, work, show)
+        if ear is not None and listen is True:
+            show_softphone(ear)
+        self._hold(call, work, show)
+        if ear is not None:
+            let_hear(call, ear)
+        return call
 
     def console(
         self,

@@ -86,6 +86,10 @@ class _Track:
     def __len__(self) -> int:
         return len(self._audio) // 2
 
+    def between(self, first: int, last: int) -> Samples:
+        """Some of it; shorter than asked for where there is no more."""
+        return np.frombuffer(bytes(self._audio[2 * first : 2 * last]), np.int16)
+
     def samples(self) -> Samples:
         """All of it at one moment; the call may go on in another thread meanwhile."""
         return np.frombuffer(bytes(self._audio), np.int16)
@@ -114,7 +118,16 @@ class StereoRecorder:
     def recording(self) -> Recording:
         """All of it so far; both sides as long as the longer one."""
         sides = (self._caller.samples(), self._agent.samples())
-        stereo = np.zeros((max(map(len, sides)), 2), np.int16)
+        return self._stereo(sides, max(map(len, sides)))
+
+    def between(self, since: float, until: float) -> Recording:
+        """The stretch between two instants as it is known now: silence where nothing is yet. It costs what it is long."""
+        first, last = max(0, round(since * self.hz)), max(0, round(until * self.hz))
+        sides = (self._caller.between(first, last), self._agent.between(first, last))
+        return self._stereo(sides, max(0, last - first))
+
+    def _stereo(self, sides: tuple[Samples, Samples], size: int) -> Recording:
+        stereo = np.zeros((size, 2), np.int16)
         for side, samples in enumerate(sides):
             stereo[: len(samples), side] = samples
         return Recording(stereo, self.hz)

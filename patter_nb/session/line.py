@@ -93,6 +93,10 @@ class Line:
         """What was said and heard so far; None when the call is not recorded."""
         return None if self._recorder is None else self._recorder.recording()
 
+    def between(self, since: float, until: float) -> Recording | None:
+        """A stretch of it, as far as it is known now."""
+        return None if self._recorder is None else self._recorder.between(since, until)
+
     def work(self) -> tuple[tuple[str, Coroutine[Any, Any, None]], ...]:
         """What has to run while the line is open, each with a name."""
         both = (("receive", self._direction(self._reception.run)), ("send", self._direction(self._outbound.run)))

@@ -93,6 +93,10 @@ class Session:
         """What was said and heard so far; None when the call is not recorded."""
         return self._line.recording
 
+    def between(self, since: float, until: float) -> Recording | None:
+        """A stretch of that, in seconds of the call's clock; silence where nothing is known yet."""
+        return self._line.between(since, until)
+
     async def ready(self) -> None:
         """Wait until model, voice and recogniser are open, so that a call answered now is served at once."""
         await self._opened.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from patter_nb.errors import ConfigError
+from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.notebook.display import in_notebook
 from patter_nb.softphone.softphone import Softphone
 
@@ -18,6 +18,26 @@ def calling(caller: Any, *, speed: str, noise_db: float | None) -> Softphone | N
     if noise_db is not None:
         raise ConfigError("noise_db is given, but the caller is a softphone, whose microphone has its own noise: leave it out.")
     return caller if isinstance(caller, Softphone) else Softphone()
+
+
+def listening(listen: Any, caller: Any, *, speed: str, record: bool) -> Softphone | None:
+    """The softphone on which a test call is heard while it runs; None where it is not. `caller` is who calls."""
+    if listen is False or listen is None:
+        return None
+    if listen is not True and not isinstance(listen, Softphone):
+        raise ConfigTypeError(f"listen is {listen!r}; it must be True, a Softphone or False.")
+    if caller is None or isinstance(caller, Softphone):
+        raise ConfigError("listen is given, but it is you who calls, and you hear the call anyway: leave listen out.")
+    if speed == "max":
+        raise ConfigError('listen is given with speed="max", which nobody could follow: use speed="real".')
+    if not record:
+        raise ConfigError("listen plays what is recorded, but record is False: leave record out.")
+    if listen is True and not in_notebook():
+        remedy = "make softphone = Softphone(), open softphone.url in a browser, and give listen=softphone"
+        raise ConfigError(f"listen is True, but there is no notebook to hear the call in: {remedy}.")
+    softphone = Softphone() if listen is True else listen
+    softphone.check_free("listen")
+    return softphone
 
 
 def show(softphone: Softphone) -> None:

@@ -120,13 +120,13 @@ class Softphone:
             self._pick_up(off_hook)
         return line
 
-    def check_free(self) -> None:
+    def check_free(self, name: str = "caller") -> None:
         """`ConfigError` where it cannot take a call."""
         if self.state == "closed":
-            raise ConfigError("caller is a softphone that is closed: make another one, Softphone().")
+            raise ConfigError(f"{name} is a softphone that is closed: make another one, Softphone().")
         if self._line is not None:
-            remedy = "hang up first, or give the other call a softphone of its own"
-            raise ConfigError(f"caller is a softphone that is in use by call {self._line.call_id}: {remedy}.")
+            remedy = "hang up first, or make another softphone for this call"
+            raise ConfigError(f"{name} is a softphone that is in use by call {self._line.call_id}: {remedy}.")
 
     def over(self, line: Line, reason: str) -> None:
         """The call is over, and this is why."""
@@ -138,6 +138,11 @@ class Softphone:
         line = self.ring(call_id, agent, hang_up)
         self._enter("listening")
         return line
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return any(handset.listens for handset in self._handsets.values())
 
     def play(self, text: str) -> None:
         """Let all who listen hear this."""
