@@ -43,6 +43,7 @@ BUILT_IN: tuple[PriceRow, ...] = (
     _free("llm", "on_message"),
     _free("tts", "local"),
     _free("telephony", "simulated"),
+    _free("telephony", "softphone"),
 )
 """What runs on this machine, or is answered by a function of the user's, costs nothing, and that is known."""
 
