@@ -11,11 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from patter_nb.errors import warn
-from patter_nb.frames import documentation, patter, percentiles
+from patter_nb.frames import documentation, patter, percentiles, plots
 from patter_nb.records import tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 NAME = "voice"
 
@@ -57,6 +58,26 @@ class Voice:
         `total_ms`; rounded to tenths. What is missing is NaN here, never 0. `by="call_id"`: one call each, as Patter tells them.
         """
         return patter.patter(self._frame, by)
+
+    def waterfall(
+        self, by: str | Iterable[str] | None = "turn", statistic: plots.Statistic = "median", *, dark: bool | None = None
+    ) -> Figure:
+        """Where the wait of each turn went, or that of each group. See `patter_nb.frames.plots.waterfall`."""
+        return plots.waterfall(self._frame, by, statistic, dark=dark)
+
+    def ecdf(
+        self, slo: float | None = 800.0, by: str | Iterable[str] | None = "revision", *, dark: bool | None = None
+    ) -> Figure:
+        """How many replies came how soon, and within `slo` ms. See `patter_nb.frames.plots.ecdf`."""
+        return plots.ecdf(self._frame, slo, by, dark=dark)
+
+    def timeline(self, *, dark: bool | None = None) -> Figure:
+        """The gap over time; of a table of events, who spoke when. See `patter_nb.frames.plots.timeline`."""
+        return plots.timeline(self._frame, dark=dark)
+
+    def cost(self, by: str | Iterable[str] | None = "turn", *, dark: bool | None = None) -> Figure:
+        """What it cost, by turn, call, service or any column. See `patter_nb.frames.plots.cost`."""
+        return plots.cost(self._frame, by, dark=dark)
 
 
 @cache

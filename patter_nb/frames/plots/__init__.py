@@ -6,6 +6,6 @@ Each is a function of a DataFrame and a method of `frame.voice`, and returns a m
 from patter_nb.frames.plots.cost import cost
 from patter_nb.frames.plots.ecdf import ecdf
 from patter_nb.frames.plots.timeline import timeline
-from patter_nb.frames.plots.waterfall import waterfall
+from patter_nb.frames.plots.waterfall import Statistic, waterfall
 
-__all__ = ["cost", "ecdf", "timeline", "waterfall"]
+__all__ = ["Statistic", "cost", "ecdf", "timeline", "waterfall"]

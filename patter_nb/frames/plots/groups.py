@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NUMBERED = "numbered call · turn"
-By = str | Sequence[str] | None
+By = str | Iterable[str] | None
 
 
 @dataclass(frozen=True, slots=True)
