@@ -41,6 +41,8 @@ _RUN = r"\d{7,}(?!\w)"
 _GROUPS = r"(?:\d{1,3}[ .\-]{1,2})?\(?\d{2,5}(?:\)[ .\-]{0,2}|[ .\-]{1,2})\d{2,8}(?:[ .\-]\d{2,5}){0,4}(?!\w)"
 _FOUND = re.compile(rf"(?<![\w.,\-])(?:{'|'.join(_LEFT)})|(?P<number>{_PLUS}|(?<![\w.\-])(?:{_RUN}|{_GROUPS}|\({_GROUPS}))")
 
+_MANY_DIGITS = re.compile(rf"(?:\d\D*+){{{_FEWEST_DIGITS}}}").search
+
 
 def mask_number(number: str) -> str:
     """A phone number with its first digit (when it has a plus) and its last four: "+15557654321" becomes "+1•••••4321".
@@ -59,6 +61,8 @@ def mask_text(text: str) -> str:
 
     Dates, times, years, sums of money and what has six digits or fewer stay. A number spelled out in words stays too.
     """
+    if not _MANY_DIGITS(text):  # most texts have none at all, and this is ten times as fast as looking for numbers
+        return text
     return _FOUND.sub(lambda found: mask_number(found.group()) if found["number"] else found.group(), text)
 
 

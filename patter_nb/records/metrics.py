@@ -157,11 +157,18 @@ def _endpoint_signal(instants: Mapping[str, float]) -> dict[str, float]:
 
 def _elapsed_ms(instants: Mapping[str, float], start: Sequence[str], end: Sequence[str]) -> float | str:
     """Milliseconds between the first recorded ones of each group, or the reason why there are none."""
-    found = [next((instants[name] for name in names if name in instants), None) for names in (start, end)]
-    if found[0] is None or found[1] is None:
-        absent = [" or ".join(names) for names, at in zip((start, end), found, strict=True) if at is None]
+    began, ended = _first(instants, start), _first(instants, end)
+    if began is None or ended is None:
+        absent = [" or ".join(names) for names, at in ((start, began), (end, ended)) if at is None]
         return f"no {' and no '.join(absent)} was recorded"
-    return max(0.0, (found[1] - found[0]) * 1000)
+    return max(0.0, (ended - began) * 1000)
+
+
+def _first(instants: Mapping[str, float], names: Sequence[str]) -> float | None:
+    for name in names:
+        if name in instants:
+            return instants[name]
+    return None
 
 
 def percentile(values: Iterable[float], p: float) -> float:

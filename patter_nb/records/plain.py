@@ -14,6 +14,9 @@ from patter_nb.turns.usage import Usage
 _LARGEST = 2**53
 """Beyond it JSON readers round integers."""
 
+_USAGE = tuple(each.name for each in fields(Usage))
+_TOOL = tuple(each.name for each in fields(ToolRun))
+
 
 def plain(value: Any) -> Any:
     """The value as mappings with text keys, lists, text, numbers, booleans and None; anything else as its text."""
@@ -41,9 +44,9 @@ def storable(text: str) -> str:
 
 def usage_from(data: Mapping[str, Any]) -> Usage:
     """The usage that `plain` made this of; fields of a later version are left out."""
-    return Usage(**{each.name: data[each.name] for each in fields(Usage) if each.name in data})
+    return Usage(**{name: data[name] for name in _USAGE if name in data})
 
 
 def tool_from(data: Mapping[str, Any]) -> ToolRun:
     """The tool run that `plain` made this of."""
-    return ToolRun(**{each.name: data[each.name] for each in fields(ToolRun) if each.name in data})
+    return ToolRun(**{name: data[name] for name in _TOOL if name in data})

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from patter_nb.turns.facts import TurnFacts
 
@@ -95,8 +96,7 @@ class Stall:
         return (self.started_at, self.started_at + self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class SpanPart:
+class SpanPart(NamedTuple):
     """One span of one turn, and how much of the gap is attributed to it."""
 
     kind: SpanKind
@@ -122,7 +122,10 @@ class Attribution:
 
     def part(self, name: str) -> SpanPart:
         """The part of this span."""
-        return next(part for part in self.parts if part.kind.name == name)
+        return self.parts[_PLACES[name]]
+
+
+_PLACES = {kind.name: place for place, kind in enumerate(SPANS)}
 
 
 def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribution:
@@ -136,9 +139,7 @@ def attribute(facts: TurnFacts, stalls: Sequence[Stall] | None = ()) -> Attribut
         if isinstance(found, str):
             parts.append(SpanPart(kind, math.nan, (), found))
             continue
-        rest = _without(left, found)
-        pieces = _without(left, rest)
-        left = rest
+        pieces, left = _taken(left, found)
         parts.append(SpanPart(kind, _length_ms(pieces), tuple(pieces)))
     return Attribution((gap[1] - gap[0]) * 1000, tuple(parts), _length_ms(left), tuple(left))
 
@@ -170,25 +171,38 @@ def _stalled(stalls: Sequence[Stall] | None) -> list[Interval] | str:
     return "virtual time has no stalls" if stalls is None else [stall.interval for stall in stalls]
 
 
-def _measured(kind: SpanKind, instants: Mapping[str, float]) -> list[Interval] | str:
+def _measured(kind: SpanKind, instants: Mapping[str, float]) -> Sequence[Interval] | str:
     """The span as it was recorded, or the reason why there is none."""
-    missing = [name for name in (kind.start, kind.end) if name not in instants]
-    if len(missing) == 2 and kind.rare:
-        return []
-    if missing:
-        return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
-    start, end = instants[kind.start], instants[kind.end]
-    return [(start, end)] if start <= end else f"{kind.end} lies before {kind.start}"
+    start, end = instants.get(kind.start), instants.get(kind.end)
+    if start is not None and end is not None:
+        return ((start, end),) if start <= end else f"{kind.end} lies before {kind.start}"
+    if start is end and kind.rare:
+        return ()
+    missing = [name for name, at in ((kind.start, start), (kind.end, end)) if at is None]
+    return f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not recorded"
 
 
-def _without(these: Sequence[Interval], those: Sequence[Interval]) -> list[Interval]:
-    """What is left of `these` (ascending, without overlap) outside of `those`."""
-    left = list(these)
+def _taken(these: list[Interval], those: Sequence[Interval]) -> tuple[list[Interval], list[Interval]]:
+    """What of `these` (ascending, without overlap) lies within `those`, and what lies outside."""
+    within: list[Interval] = []
     for start, end in those:
-        cut = [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b))]
-        left = [(a, b) for a, b in cut if a < b]
-    return left
+        rest: list[Interval] = []
+        for piece in these:
+            a, b = piece
+            if b <= start or end <= a:
+                rest.append(piece)
+                continue
+            if a < start:
+                rest.append((a, start))
+                a = start
+            if end < b:
+                rest.append((end, b))
+                b = end
+            if a < b:
+                within.append((a, b))
+        these = rest
+    return sorted(within) if len(those) > 1 else within, these
 
 
 def _length_ms(pieces: Sequence[Interval]) -> float:
-    return math.fsum(end - start for start, end in pieces) * 1000
+    return math.fsum([end - start for start, end in pieces]) * 1000

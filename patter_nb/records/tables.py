@@ -54,8 +54,13 @@ def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
 
     for prepare in _preparations:
         prepare()
-    read = list(rows)
-    return pd.DataFrame({each.name: pd.Series([each.read(row) for row in read], dtype=pandas_dtype(each)) for each in columns})
+    found: list[list[Any]] = [[] for _ in columns]
+    steps = [(each.read, values.append) for each, values in zip(columns, found, strict=True)]
+    for row in rows:  # one after the other, so that what a row is read from need not stay in memory
+        for read, keep in steps:
+            keep(read(row))
+    series = (pd.Series(values, dtype=pandas_dtype(each)) for each, values in zip(columns, found, strict=True))
+    return pd.DataFrame(dict(zip((each.name for each in columns), series, strict=True)))
 
 
 def pandas_dtype(column: Column[Any]) -> Any:
