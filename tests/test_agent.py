@@ -62,6 +62,7 @@ BAD = [
     ({"name": " x\n"}, ConfigError, r"name is ' x\n'; write it in one line, without white space around it."),
     ({"name": " x"}, ConfigError, "name is ' x'; write it in one line, without white space around it."),
     ({"name": "a\nb"}, ConfigError, r"name is 'a\nb'; write it in one line, without white space around it."),
+    ({"name": "a" * 256}, ConfigError, "name has 256 characters; 255 are the most."),
     ({"name": 3}, ConfigTypeError, "name is int 3; it must be a string."),
     ({"language": None}, ConfigTypeError, "language is NoneType None; it must be a string."),
     ({"language": ""}, ConfigError, "language is ''; it must be a tag of BCP 47, such as 'en' or 'en-US'."),

@@ -30,6 +30,9 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 USUAL = TurnPolicy()
 
+LONGEST_NAME = 255
+"""Characters of an agent's name, which databases keep in an index."""
+
 USE_STRATEGY = "use MinWordsStrategy(min_words=3), or a class with both"
 
 
@@ -133,6 +136,8 @@ class Agent:
             raise ConfigError("name is empty: give the agent a name, or leave it out.")
         if self.name != self.name.strip() or not self.name.isprintable():
             raise ConfigError(f"name is {brief(self.name)}; write it in one line, without white space around it.")
+        if len(self.name) > LONGEST_NAME:
+            raise ConfigError(f"name has {len(self.name)} characters; {LONGEST_NAME} are the most.")
         for name in ("llm_error_message", "voice", "model"):
             if getattr(self, name) is not None:
                 checks.expect(name, getattr(self, name), str, "a string or None")

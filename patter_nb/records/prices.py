@@ -15,6 +15,9 @@ from datetime import UTC, date, datetime
 from patter_nb.errors import ConfigError
 from patter_nb.turns.usage import Price, Service, Usage
 
+LONGEST_ID = 255
+"""Characters of a row's id, which databases keep in an index."""
+
 _BOUNDARIES = "-_.:/@ "
 """What may follow a model's name in a more specific one: "nova-3" covers "nova-3-medical", not "nova-30"."""
 
@@ -124,7 +127,10 @@ def _covers(name: str, model: str) -> bool:
 def _row_id(service: Service, provider: str, model: str, price: Price, day: date) -> str:
     """The price is part of the id, so that two processes which register different prices on one day do not meet in one row."""
     digest = hashlib.sha256(repr(astuple(price)).encode()).hexdigest()[:8]
-    return f"{provider}/{model or '*'}/{service}@{day.isoformat()}#{digest}"
+    whole = f"{provider}/{model or '*'}/{service}@{day.isoformat()}#{digest}"
+    if len(whole) <= LONGEST_ID:
+        return whole
+    return f"{whole[:200]}…#{hashlib.sha256(whole.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 def _check(provider: str, model: str, price: Price) -> None:

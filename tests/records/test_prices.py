@@ -99,3 +99,12 @@ def test_the_same_price_has_the_same_id_in_another_process() -> None:
 def test_a_price_is_a_number_of_dollars(bad: float) -> None:
     with pytest.raises(ConfigError, match="usd_per_1k_characters of acme/nova is"):
         PriceBook().register("tts", "acme", "nova", Price(usd_per_1k_characters=bad))
+
+
+def test_an_id_is_short_enough_for_an_index_and_still_each_price_has_its_own() -> None:
+    book = PriceBook()
+    prices = [Price(usd_per_1m_input_tokens=usd) for usd in (1.0, 2.0)]
+    ids = [book.register("llm", "acme", "m" * 400 + end, price) for end in "ab" for price in prices]
+    assert len(set(ids)) == 4
+    assert max(map(len, ids)) <= 255
+    assert all(book.row(each) is not None for each in ids)
