@@ -28,7 +28,7 @@ Names = Mapping[str, Any]
 """What the user's cells have named."""
 
 SHORT = ("turn", "revision", "caller_text", "heard_text", "interrupted", "gap_ms", "unexplained_ms", "usd")
-"""The columns of a turn that `%turns` shows."""
+"""The columns of a turn that `%turns` shows, rounded; with --all it shows each as it is."""
 
 
 # Without IPython.
@@ -89,8 +89,9 @@ def turns_of(phone: Callable[[], Patter], word: str | None, names: Names, *, eve
     call = names.get(word) if word else _call_of(phone())
     if not isinstance(call, Call):
         raise ConfigError(f"{word!r} is no variable that holds a call; without a name it is the call that is on, or the last.")
-    turns = call.turns
-    return turns if every_column else turns[[name for name in SHORT if name in turns.columns]]
+    if every_column:
+        return call.turns
+    return call.turns[list(SHORT)].round({"gap_ms": 0, "unexplained_ms": 0, "usd": 5})
 
 
 def words_changed(before: str, after: str) -> str:
