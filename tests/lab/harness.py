@@ -197,16 +197,21 @@ class LabPage:
         self.wait_run(seconds=seconds)
 
     def wait_run(self, *numbers: int, seconds: float = CELL_SECONDS) -> None:
-        """Wait until these cells have run; without a number, all of them."""
-        self.page.wait_for_function(
+        """Wait until these cells have run; without a number, all. `AssertionError` where one raised and stopped others."""
+        failed = self.page.wait_for_function(
             """numbers => {
               const cells = [...window.jupyterapp.shell.currentWidget.content.widgets];
               const chosen = numbers.length ? numbers.map(number => cells[number]) : cells;
-              return chosen.every(cell => /\\d/.test(cell.promptNode.textContent));
+              const prompts = chosen.map(cell => cell.promptNode.textContent);
+              if (prompts.every(text => /\\d/.test(text))) return {error: ''};
+              if (prompts.some(text => text.includes('*'))) return false;
+              const wrong = cells.flatMap(cell => cell.model.outputs.toJSON()).find(output => output.output_type === 'error');
+              return wrong ? {error: `${wrong.ename}: ${wrong.evalue}`} : false;
             }""",
             arg=list(numbers),
             timeout=seconds * 1000,
-        )
+        ).json_value()["error"]
+        assert failed == "", failed
 
     def run(self, number: int, *, source: str | None = None, wait: bool = True, seconds: float = CELL_SECONDS) -> None:
         """Run one cell, with another `source` if there is one; `wait`: until it has run."""

@@ -42,8 +42,8 @@ FIELDS = (
 
 PROVIDER_FIELDS = (
     Field("tts.voice", "Voice", "choice", "speech"),
-    Field("tts.speed", "Speed of the voice", "number", "speech", "1 is its own.", "×", 0.05),
-    Field("tts.pitch", "Pitch of the voice", "number", "speech", "1 is its own.", "×", 0.05),
+    Field("tts.speed", "Voice speed", "number", "speech", "1 is its own.", "", 0.05),
+    Field("tts.pitch", "Voice pitch", "number", "speech", "1 is its own.", "", 0.05),
     Field("llm.model", "Model", "choice", "speech"),
 )
 """Settings of a pipeline's voice and model, where the provider has them: an edit of one replaces the provider."""

@@ -18,6 +18,7 @@ def esm(*names: str) -> str:
 
 @cache
 def css(*names: str) -> str:
-    """The studio's style sheet, and after it those of the files `static/<name>.css`."""
+    """The studio's style sheet, and after it those of the files `static/<name>.css`, as far as they are there."""
     folder = files(__package__).joinpath("static")
-    return "\n".join([STUDIO_STYLE, *(folder.joinpath(f"{name}.css").read_text("utf-8") for name in names)])
+    sheets = [folder.joinpath(f"{name}.css") for name in names]
+    return "\n".join([STUDIO_STYLE, *(sheet.read_text("utf-8") for sheet in sheets if sheet.is_file())])

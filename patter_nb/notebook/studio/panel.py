@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from patter_nb.errors import ConfigError, need
 from patter_nb.notebook.loops import on_loop
 from patter_nb.notebook.studio.front import css, esm
 from patter_nb.notebook.studio.inbox import Inbox
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Answer = Mapping[str, Any]
 Do = Callable[[Mapping[str, Any], "Asked"], Awaitable[Answer | None] | Answer | None]
@@ -26,11 +29,11 @@ WHAT = "phone.studio()"
 
 @cache
 def widget_class(*names: str) -> Any:
-    """The class of widgets whose front end is made of the files `static/<name>.js`, and `static/<the last name>.css`."""
+    """The class of widgets whose front end is made of the files `static/<name>.js`, with their style sheets."""
     anywidget = need("anywidget", extra="nb", what=WHAT)
     traitlets = need("traitlets", extra="nb", what=WHAT)
-    parts = {"_esm": esm(*names), "_css": css(names[-1]), "state": traitlets.Dict().tag(sync=True), "__module__": __name__}
-    return type(f"{names[-1].capitalize()}Panel", (anywidget.AnyWidget,), parts)
+    parts = {"_esm": esm(*names), "_css": css(*names), "state": traitlets.Dict().tag(sync=True), "__module__": __name__}
+    return type(f"{names[-1].title()}Panel", (anywidget.AnyWidget,), parts)
 
 
 class Asked:
@@ -126,12 +129,27 @@ class Panel:
 
 def refusal(error: ConfigError, content: Any) -> dict[str, Any]:
     """Why an order was not carried out, and which of the fields that were changed it is about."""
-    text = str(error)
-    changed = content.get("changes", {}) if isinstance(content, dict) else {}
-    named = [(text.find(name), name) for name in changed if name in text]
-    return {"ok": False, "error": text, "field": min(named)[1] if named else ""}
+    text, field = str(error), getattr(error, "field", None)
+    changed = content.get("changes") if isinstance(content, dict) else None
+    named = [(text.find(name), name) for name in changed or {} if name in text]
+    return {"ok": False, "error": text, "field": field or (min(named)[1] if named else "")}
 
 
-def plain(value: Any) -> Any:
+def plain(value: Mapping[str, Any]) -> dict[str, Any]:
     """A value as JSON has it: what is missing is None, what has no form of its own is its text."""
-    return json.loads(json.dumps(value, default=str).replace("NaN", "null"))
+    found: dict[str, Any] = json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+    return found
+
+
+def plain_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of a table as plain values, the newest first; what is missing is None."""
+    return [plain({name: row[name] for name in columns}) for row in table.iloc[::-1].to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    for form in ("isoformat", "item"):  # an instant, a number of numpy
+        if hasattr(value, form):
+            return getattr(value, form)()
+    return str(value)

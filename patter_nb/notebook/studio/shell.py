@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from patter_nb.errors import ConfigError, need
 from patter_nb.notebook.loops import kernel_shell
+from patter_nb.notebook.studio.editing import on_air
 from patter_nb.notebook.studio.panel import WHAT, Asked, Panel
 from patter_nb.notebook.studio.ports import Ports
-from patter_nb.notebook.studio.prompt_tab import on_air
 from patter_nb.notebook.studio.refresh import Refresh
 
 TABS = (

@@ -137,7 +137,7 @@ white-space:nowrap;max-width:none;line-height:inherit}
 .pnb-ui table.pnb-table thead th{color:var(--pnb-muted);font-size:11px;border-bottom:1px solid var(--pnb-line)}
 .pnb-ui table.pnb-table tbody tr+tr td{border-top:1px solid var(--pnb-raised)}
 .pnb-ui table.pnb-table :is(th,td).pnb-left{text-align:left}
-.pnb-ui table.pnb-table :is(th,td).pnb-words{text-align:left;white-space:normal;overflow-wrap:anywhere;width:auto}
+.pnb-ui table.pnb-table :is(th,td).pnb-words{text-align:left;white-space:normal;overflow-wrap:anywhere;width:100%}
 .pnb-ui table.pnb-table tbody tr.pnb-picked,.pnb-ui table.pnb-table tbody tr.pnb-picked:hover{background:var(--pnb-raised)}
 .pnb-ui table.pnb-table tbody tr[tabindex]{cursor:pointer}
 .pnb-ui .pnb-scroll{overflow:auto;max-width:100%}
@@ -147,21 +147,21 @@ white-space:nowrap;max-width:none;line-height:inherit}
 """
 
 # The tabs are ipywidgets' own (they change without a kernel); its rules are outweighed here.
-_TABS = """
-.pnb-ui.jupyter-widgets,.pnb-ui .jupyter-widgets{margin:0;overflow:visible}
-.pnb-ui .pnb-tabs.widget-tab{margin:0;width:auto}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar{overflow:visible;min-height:0;padding:0 12px;border:0;
-border-bottom:1px solid var(--pnb-line);background:none}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab{flex:0 0 auto;min-width:0;max-width:none;height:auto;min-height:0;
+_TABS = f"""
+.pnb-ui .pnb-tabs .lm-TabBar-tab{{font-family:{CSS_FONTS}}}
+.pnb-ui.jupyter-widgets,.pnb-ui .jupyter-widgets{{margin:0;overflow:visible}}
+.pnb-ui .pnb-tabs.widget-tab{{margin:0;width:auto}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar{{overflow:visible;min-height:0;padding:0 12px;border:0;
+border-bottom:1px solid var(--pnb-line);background:none}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab{{flex:0 0 auto;min-width:0;max-width:none;height:auto;min-height:0;
 margin:0 0 -1px;padding:8px 12px;border:0;border-bottom:2px solid transparent;background:none;color:var(--pnb-muted);
-font-family:inherit;
-font-size:13px;line-height:20px;transform:none;cursor:pointer}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:hover{background:none;color:var(--pnb-ink)}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab.lm-mod-current{min-height:0;border-bottom-color:var(--pnb-ink);
-background:none;color:var(--pnb-ink);font-weight:600;transform:none}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab::before{display:none}
-.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:focus-visible{outline:2px solid var(--pnb-focus);outline-offset:-3px}
-.pnb-ui .pnb-tabs.widget-tab>.widget-tab-contents{padding:0;border:0;background:none;overflow:visible}
+font-size:13px;line-height:20px;transform:none;cursor:pointer}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:hover{{background:none;color:var(--pnb-ink)}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab.lm-mod-current{{min-height:0;border-bottom-color:var(--pnb-ink);
+background:none;color:var(--pnb-ink);font-weight:600;transform:none}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab::before{{display:none}}
+.pnb-ui .pnb-tabs.widget-tab>.lm-TabBar .lm-TabBar-tab:focus-visible{{outline:2px solid var(--pnb-focus);outline-offset:-3px}}
+.pnb-ui .pnb-tabs.widget-tab>.widget-tab-contents{{padding:0;border:0;background:none;overflow:visible}}
 """
 
 STUDIO_STYLE = "".join(

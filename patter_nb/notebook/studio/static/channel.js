@@ -17,11 +17,12 @@ class Channel {
     model.on("comm_live_update", () => setTimeout(() => this.check(), 0));
   }
 
-  /** Order something. Resolves with the answer, `{ok, error?, ...}`; `told(message)` hears of its effects, as they come. */
-  order(order, content = {}, told = () => {}) {
+  /** Order something. Resolves with the answer, `{ok, error?, ...}`; `told(message)` hears of its effects, as they come.
+   *  `quiet`: nothing that somebody waits for. */
+  order(order, content = {}, told = () => {}, quiet = false) {
     const number = (this.last += 1);
     return new Promise((resolve) => {
-      const entry = { number, order, content, resolve, told, sentAt: performance.now(), waits: false, tries: 0, timer: 0 };
+      const entry = { number, order, content, resolve, told, sentAt: performance.now(), waits: false, tries: 0, timer: 0, quiet };
       this.open.set(number, entry);
       this.listeners.set(number, told);
       if (this.listeners.size > 100) this.listeners.delete(this.listeners.keys().next().value);
@@ -35,8 +36,8 @@ class Channel {
   }
 
   /** Whether an order is on its way, and whether it is slow to be answered. */
-  get pending() { return [...this.open.values()].some((entry) => entry.order !== "ping"); }
-  get waits() { return [...this.open.values()].some((entry) => entry.waits && entry.order !== "ping"); }
+  get pending() { return [...this.open.values()].some((entry) => !entry.quiet); }
+  get waits() { return [...this.open.values()].some((entry) => entry.waits && !entry.quiet); }
 
   send(entry) {
     if (this.gone) return;
