@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 CARRIER_EVENTS = frozenset({"connected", "start", "media", "mark", "dtmf", "stop"})
@@ -77,6 +77,3 @@ def word(message: Mapping[str, Any], name: str, most: int = 64) -> str:
     """A short text of a message; "" where it is none."""
     value = message.get(name)
     return value if isinstance(value, str) and len(value) <= most else ""
-
-
-Listener = Callable[[], object]

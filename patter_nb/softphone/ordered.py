@@ -17,7 +17,21 @@ def calling(caller: Any, *, speed: str, noise_db: float | None) -> Softphone | N
         raise ConfigError('speed is "max", but the caller is a softphone, and people talk in real time: leave speed out.')
     if noise_db is not None:
         raise ConfigError("noise_db is given, but the caller is a softphone, whose microphone has its own noise: leave it out.")
-    return caller if isinstance(caller, Softphone) else Softphone()
+    return caller if isinstance(caller, Softphone) else _new()
+
+
+def _new() -> Softphone:
+    """A softphone for the cell that runs. Those of cells before it are closed, unless somebody talks on one: their cells may have
+    been run again."""
+    for softphone in [each for each in _made if not each.is_busy]:
+        softphone.close()
+        _made.remove(softphone)
+    _made.append(Softphone())
+    return _made[-1]
+
+
+_made: list[Softphone] = []
+"""Those that were made because no caller was given."""
 
 
 def listening(listen: Any, caller: Any, *, speed: str, record: bool) -> Softphone | None:
@@ -35,7 +49,7 @@ def listening(listen: Any, caller: Any, *, speed: str, record: bool) -> Softphon
     if listen is True and not in_notebook():
         remedy = "make softphone = Softphone(), open softphone.url in a browser, and give listen=softphone"
         raise ConfigError(f"listen is True, but there is no notebook to hear the call in: {remedy}.")
-    softphone = Softphone() if listen is True else listen
+    softphone = _new() if listen is True else listen
     softphone.check_free("listen")
     return softphone
 

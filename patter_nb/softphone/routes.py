@@ -113,7 +113,7 @@ class SocketChannel:
 async def _talk(websocket: Any, find: Find) -> None:
     """One socket, from its opening to its end."""
     if not may_connect(websocket.headers):
-        await websocket.close(403)
+        await websocket.close()  # which refuses it: 403
         return
     await websocket.accept()
     channel = SocketChannel(websocket)

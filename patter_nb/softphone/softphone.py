@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.notebook.display import in_notebook
 from patter_nb.notebook.loops import kernel_loop, on_loop
 from patter_nb.session.boundary import guard
 from patter_nb.softphone.handset import CARRIER_EVENTS, MOST_HANDSETS, Channel, Handset, read
@@ -100,7 +101,7 @@ class Softphone:
         return f"<Softphone {self.id}, {self.state}{f': {self.reason}' if self.reason else ''}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.widget._repr_mimebundle_(**kwargs)
+        return self.widget._repr_mimebundle_(**kwargs) if in_notebook() else {"text/plain": repr(self)}
 
     # What a test call does with it. On its loop.
 
@@ -108,6 +109,11 @@ class Softphone:
     def in_use(self) -> bool:
         """Whether a call rings or is on."""
         return self._line is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody uses it just now."""
+        return self.state in ("calling", "connecting", "talking", "listening")
 
     def ring(self, call_id: str, agent: str, hang_up: Callable[[str], None]) -> Line:
         """A call waits for somebody to press Talk; it has begun already where somebody did."""
@@ -203,7 +209,7 @@ class Softphone:
             return True
         match event:
             case "ping":
-                channel.send(text.replace('"ping"', '"pong"', 1))
+                channel.send('{"event":"pong"}')
             case "talk":
                 self._talk(handset)
             case "hangup":

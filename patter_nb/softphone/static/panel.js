@@ -20,6 +20,7 @@ const TROUBLES = {
     "Allow it for this page: the sign before the address, Site settings, Microphone. Then press Talk again.",
   ],
   "no device": ["No microphone was found", "Connect one, or choose one in the system's sound settings. Then press Talk again."],
+  lost: ["The microphone is gone", "The agent hears silence. Connect it again, hang up, and press Talk."],
   "in use": ["The microphone cannot be opened", "Another program may be using it: close that program. Then press Talk again."],
   insecure: [
     "This page may not use a microphone",
@@ -39,6 +40,11 @@ const WAYS = {
       + "Where the kernel is on another machine, pip install jupyter-server-proxy gives a faster way.",
   ],
 };
+
+function framed() {
+  // Whether the page around us keeps the microphone from us, as an editor's or a portal's frame does.
+  return location.protocol.startsWith("vscode") || document.featurePolicy?.allowsFeature("microphone") === false;
+}
 
 function make(tag, { text, ...attributes } = {}, ...children) {
   const element = document.createElement(tag);
@@ -77,7 +83,7 @@ class Panel {
       frame: (bytes) => this.carrier.frame(bytes),
       mark: (name) => this.carrier.mark(name),
       levels: (microphone, ears) => this.hear(microphone, ears),
-      lost: () => this.show("no device"),
+      lost: () => this.show("lost"),
     });
     this.link = new Link(model, {
       message: (message) => this.take(message),
@@ -271,12 +277,14 @@ class Panel {
     try {
       await this.engine.open({ microphone: true });
     } catch (error) {
-      trouble = error.message === "insecure" && location.protocol.startsWith("vscode") ? "framed" : error.message;
+      trouble = error.message !== "silent" && framed() ? "framed" : error.message;
       this.engine.close();
     }
     this.asking = false;
     this.show(trouble);
-    if (!trouble) this.link.say("talk");
+    if (trouble) return;
+    this.panel.focus({ preventScroll: true }); // for the keys
+    this.link.say("talk");
   }
 
   hangUp() {

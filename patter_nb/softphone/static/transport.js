@@ -1,7 +1,8 @@
 // The ways from a page to the kernel. A way is a socket straight to our server, a socket through the notebook's own server, or the
 // widget's comm, in this order; a page of our own server has the first one only.
 
-const BATCH_MS = 60;
+const BATCH = 3; // frames in one message over a comm
+const BATCH_MS = 100; // how long one of them waits at most
 const MOST_WAITING = 1_000_000; // bytes that a socket may have unsent, a minute of frames; more are dropped
 const BEAT_MS = 1000;
 const BUSY_MS = 2500;
@@ -80,7 +81,8 @@ class Comm {
 
   send(text) {
     this.texts.push(text);
-    if (!isMedia(text)) this.flush();
+    // Frames are the clock: timers of a page that is out of sight are late.
+    if (!isMedia(text) || this.texts.length >= BATCH) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), BATCH_MS);
     return true;
   }
@@ -111,7 +113,8 @@ class Link {
     this.answered = performance.now();
     this.comm = model ? new Comm(model, this.page, { text: (text) => this.text(text) }) : null;
     this.beats = setInterval(() => this.beat(), BEAT_MS);
-    if (this.comm) this.comm.send('{"event":"hello"}');
+    this.greetings = 0;
+    if (this.comm) this.greet();
     else this.connect([this.ownWay()], { token: location.hash.slice(1), control: true });
   }
 
@@ -204,8 +207,14 @@ class Link {
       this.become(this.name, "busy");
     }
     if (this.socket) this.socket.send('{"event":"ping"}');
-    else if (this.comm && (this.busyComm || this.health !== "well")) this.comm.send(this.at ? '{"event":"ping"}' : '{"event":"hello"}');
+    else if (this.comm && !this.at) this.greet();
+    else if (this.comm && (this.busyComm || this.health !== "well")) this.comm.send('{"event":"ping"}');
     else if (this.name === "comm") this.answered = performance.now(); // nothing is asked while no call is on
+  }
+
+  greet() {
+    // A kernel that is busy answers all of them when it is done, so there are few.
+    if (this.greetings++ % 5 === 0) this.comm.send('{"event":"hello"}');
   }
 
   beaten() {
