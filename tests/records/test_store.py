@@ -1,27 +1,35 @@
-"""Calls on disk."""
+"""Calls in a database: the same tests for SQLite and PostgreSQL, then what only a file can do."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
-from patter_nb.errors import ConfigError
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.store import Store
 from patter_nb.turns.facts import TurnFacts
+from patter_nb.turns.usage import Price, Usage
 
 Call = Callable[..., CallFacts]
 Turn = Callable[..., TurnFacts]
+
+
+Open = Callable[..., Store]
+
+
+@pytest.fixture
+def store(place: str, opened: Open) -> Store:
+    """A store of each kind, on which nothing was written yet."""
+    return opened(place)
 
 
 def hold(log: CallLog, call: CallFacts, turns: list[TurnFacts]) -> None:
@@ -74,31 +82,63 @@ def test_reading_waits_for_rows_that_are_on_their_way(log: CallLog, store: Store
         assert len(store.calls()) == number + 1
 
 
-def test_another_store_on_the_same_file_continues_it(tmp_path: Path, call: Call) -> None:
+def test_another_store_in_the_same_place_continues_it(place: str, call: Call, opened: Open) -> None:
     for number in range(2):
-        store = Store(tmp_path / "calls.sqlite3")
+        store = opened(place)
         CallLog(store).begin(call(f"c{number}"))
         assert store.close()
-    later = Store(tmp_path / "calls.sqlite3")
+    later = opened(place)
     assert later.calls()["call_id"].tolist() == ["c0", "c1"]
     assert later.hash_number("+15557654321") == later.calls()["caller_hash"].iloc[0]
-    later.close()
 
 
-def test_numbers_are_kept_masked_and_hashed_unless_asked_for(tmp_path: Path, call: Call, turn: Turn) -> None:
-    for store_numbers in (False, True):
-        store = Store(tmp_path / f"{store_numbers}.sqlite3", store_numbers=store_numbers)
-        log = CallLog(store)
-        hold(log, call(), [turn(1, caller_text="call +1 555 765 4321")])
-        assert store.close()
+def test_what_was_never_written_to_is_empty_and_stays_so(place: str, opened: Open) -> None:
+    store = opened(place)
+    assert [len(frame) for frame in (store.calls(), store.turns(), store.events(), store.revisions())] == [0] * 4
+    assert store.hash_number("+15557654321") is None
+    assert store.close()
+    if "://" not in place:
+        assert not Path(place).exists()
+
+
+def test_a_text_of_millions_of_characters_comes_back_whole(log: CallLog, store: Store, call: Call, turn: Turn) -> None:
+    long = "A long story. " * 300_000
+    hold(log, call(), [turn(1, agent_text=long)])
+    assert store.flush(30), store.problem
+    assert store.turns()["agent_text"].tolist() == [long]
+
+
+def test_prices_are_kept_with_the_usage_that_names_them(log: CallLog, store: Store, call: Call, turn: Turn) -> None:
+    """A price's id may look like a telephone number, and has to be found again."""
+    digits = next(each for each in map(Price, range(1, 10_000)) if log.prices.register("stt", "a", "m", each)[-8:].isdecimal())
+    heard = Usage("stt", "a", "m", audio_seconds=60.0, price_id=log.prices.register("stt", "a", "m", digits))
+    hold(log, call(), [turn(1, usage=(heard,))])
+    log.event("call_1", 9.0, "late_usage", {"usage": replace(heard, audio_seconds=30.0)}, 1)
+    assert store.flush(10), store.problem
+    assert log.turns()["usd"].tolist() == [digits.usd_per_audio_minute * 1.5]
+    assert store.turns()["usd"].tolist() == log.turns()["usd"].tolist()
+
+
+@pytest.mark.parametrize("store_numbers", [False, True])
+def test_numbers_are_kept_masked_and_hashed_unless_asked_for(
+    place: str, store_numbers: bool, call: Call, turn: Turn, opened: Open
+) -> None:
+    store = opened(place, store_numbers=store_numbers)
+    hold(CallLog(store), call(), [turn(1, caller_text="call +1 555 765 4321")])
+    assert store.close()
+    if "://" not in place:
         raw = Path(store.name).read_bytes()
         assert (b"5557654321" in raw) == store_numbers
         assert (b"555 765 4321" in raw) == store_numbers
-        frame = store.calls()
-        assert frame["caller"].tolist() == ["+1•••••4321"]
-        assert frame["caller_hash"].tolist() == [store.hash_number("+1 555-765-4321")]
-        assert store.turns()["caller_text"].tolist() == ["call +1•••••4321"]
-        store.close()
+    with store.engine.connect() as connection:
+        caller, number = connection.execute(text("select caller, caller_number from calls")).one()
+        [heard] = connection.execute(text("select caller_text from turns")).scalars()
+    assert (caller, number) == ("+1•••••4321", "+15557654321" if store_numbers else None)
+    assert heard == ("call +1 555 765 4321" if store_numbers else "call +1•••••4321")
+    frame = store.calls()
+    assert frame["caller"].tolist() == ["+1•••••4321"]
+    assert frame["caller_hash"].tolist() == [store.hash_number("+1 555-765-4321")]
+    assert store.turns()["caller_text"].tolist() == ["call +1•••••4321"]
 
 
 def test_two_threads_and_two_logs_write_every_row(store: Store, call: Call, turn: Turn) -> None:
@@ -117,9 +157,27 @@ def test_two_threads_and_two_logs_write_every_row(store: Store, call: Call, turn
     assert (len(store.calls()), len(store.turns()), len(store.events())) == (50, 100, 200)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_writes_to_the_same_store(log: CallLog, store: Store, call: Call, in_child: Callable[..., int]) -> None:
+    log.begin(call("parent"))
+    assert log.flush(10)
+
+    def child() -> bool:
+        log.begin(call("child"))
+        return log.flush(10) and len(store.calls()) == 2
+
+    assert in_child(child) == 0
+    log.begin(call("parent_again"))
+    assert log.flush(10)
+    assert set(store.calls()["call_id"]) == {"parent", "child", "parent_again"}
+
+
 def test_when_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
-    log: CallLog, store: Store, call: Call, turn: Turn
+    tmp_path: Path, call: Call, turn: Turn, opened: Open
 ) -> None:
+    store = opened(tmp_path / "calls.sqlite3")
+    log = CallLog(store)
     limit = {"pages": 1_000_000}
     limits = "pragma max_page_count = {pages}"
     event.listen(store.engine, "begin", lambda connection: connection.exec_driver_sql(limits.format_map(limit)))
@@ -189,54 +247,3 @@ def test_a_read_only_database_is_told_and_can_be_read(tmp_path: Path, call: Call
 def discard(store: Store) -> None:
     """Forget the rows that cannot be written, so that the end of the process does not wait for them."""
     store._writer.begin_again()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_writes_to_the_same_file(log: CallLog, store: Store, call: Call, in_child: Callable[..., int]) -> None:
-    log.begin(call("parent"))
-    assert log.flush(10)
-
-    def child() -> bool:
-        log.begin(call("child"))
-        return log.flush(10) and len(store.calls()) == 2
-
-    assert in_child(child) == 0
-    log.begin(call("parent_again"))
-    assert log.flush(10)
-    assert set(store.calls()["call_id"]) == {"parent", "child", "parent_again"}
-
-
-PROCESS = """
-import sys
-from datetime import UTC, datetime
-from patter_nb.records.facts import CallFacts
-from patter_nb.records.log import CallLog
-from patter_nb.records.store import Store
-from patter_nb.turns.facts import TurnFacts
-
-path, name, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
-log = CallLog(Store(path))
-for number in range(calls):
-    call_id = f"{name}{number}"
-    log.begin(CallFacts(call_id=call_id, agent="a", revision=1, direction="test", started_at=datetime.now(UTC)))
-    log.turn(call_id, TurnFacts(1, "caller", 1))
-    log.finish(call_id, duration_seconds=1.0, end_reason="done")
-"""
-
-
-def test_two_processes_share_a_file_and_write_what_is_left_when_they_end(tmp_path: Path) -> None:
-    path = tmp_path / "calls.sqlite3"
-    processes = [subprocess.Popen([sys.executable, "-c", PROCESS, str(path), name, "40"]) for name in ("a", "b")]
-    assert [process.wait(60) for process in processes] == [0, 0]
-    store = Store(path)
-    calls = store.calls()
-    assert (len(calls), len(store.turns())) == (80, 80)
-    assert set(calls["end_reason"]) == {"done"}
-    store.close()
-
-
-@pytest.mark.parametrize("place", [".", "/"])
-def test_a_directory_is_not_a_file(place: str) -> None:
-    with pytest.raises(ConfigError, match=r"which is a directory: give the path of a file in it\.$"):
-        Store(place)
