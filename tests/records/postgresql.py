@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 INSTALL = "apt-get install postgresql && pip install -e '.[postgres]'"
@@ -71,6 +72,13 @@ class Server:
         """How many connections there are to this database."""
         name = url.rpartition("/")[2]
         return int(str(self.sql(f"select count(*) from pg_stat_activity where datname = '{name}'")[0][0]))
+
+    def is_left(self, url: str) -> bool:
+        """Whether nobody is connected to this database; the server needs a moment to notice that somebody has gone."""
+        deadline = time.monotonic() + 5.0
+        while (there := self.connections(url)) and time.monotonic() < deadline:
+            pass
+        return there == 0
 
     def close(self) -> None:
         """Stop it and remove its files."""
