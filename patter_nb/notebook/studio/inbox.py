@@ -33,7 +33,7 @@ class Inbox:
     def take(self, page: str, number: int, order: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
         """The orders that are to be carried out now, with their numbers."""
         here = self._page(page)
-        if number < here.next or len(here.waiting) >= MOST_WAITING:
+        if number < here.next or (number > here.next and len(here.waiting) >= MOST_WAITING):
             return []
         here.waiting[number] = order
         due = []
