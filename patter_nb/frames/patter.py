@@ -1,4 +1,15 @@
-"""Patter's own statistics of turns, by its field names and its rules."""
+"""Patter's own statistics of turns, by its field names and its rules.
+
+They are those of getpatter 0.7.0's accumulator (`tests/bench/patter_equality.py` compares them), but for this, on purpose:
+
+- What is missing is NaN with its reason in the row, where 0.7.0 has 0 for the four fields of `CORE`; its averages count that 0.
+- A first token that came at once is an `llm_ttft_ms` of 0 in its turn, where 0.7.0 has none; `agent_response_ms` is known, too,
+  where `tts_ms` is 0.
+- Turns of the caller are counted alone; there the greeting is a turn.
+- A turn that begins within 100 ms of a barge-in keeps its `stt_ms` and `endpoint_ms`.
+- `bargein_ms` belongs to interrupted turns alone, which are left out, so it is always NaN here, as it is None there;
+  `percentiles()` has it.
+"""
 
 from __future__ import annotations
 

@@ -205,4 +205,6 @@ def _taken(these: list[Interval], those: Sequence[Interval]) -> tuple[list[Inter
 
 
 def _length_ms(pieces: Sequence[Interval]) -> float:
+    if len(pieces) == 1:
+        return (pieces[0][1] - pieces[0][0]) * 1000
     return math.fsum([end - start for start, end in pieces]) * 1000
