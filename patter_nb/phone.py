@@ -168,9 +168,9 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
             shared: dict[str, Any] = {"seed": seed, "record": record, **setting}
             work: SimulatedTest | SoftphoneTest
             if softphone is not None:
-                work = SoftphoneTest(self._log, call.live, softphone, **shared)
                 if caller is None:
                     show_softphone(softphone)
+                work = SoftphoneTest(self._log, call.live, softphone, **shared)
             else:
                 check_first_line(script, greets=bool(call.live.current.agent.greeting))
                 work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, **shared)

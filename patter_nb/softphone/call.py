@@ -23,12 +23,13 @@ class SoftphoneTest(SpokenTest):
 
     def __init__(self, log: CallLog, live: Live, softphone: Softphone, **shared: Any) -> None:
         super().__init__(log, live, **shared)
-        softphone.check_free()
         self._softphone = softphone
+        self._line = softphone.ring(live.call_id, self._agent.name)
 
     async def hold(self, call: Call) -> None:
         """Ring, and hold the call when somebody talks."""
-        line = self._softphone.ring(call.id, self._agent.name, call.stop)
+        line = self._line
+        line.hang_up = call.stop
         call.when_over(lambda: self._softphone.over(line, call.error or call.end_reason))
         try:
             terms = await self._begin(call)

@@ -18,15 +18,17 @@ SILENT_SECONDS = 5
 class Line:
     """One call of a softphone, from the first ring to the end. `closed` is told when the session hangs up."""
 
-    def __init__(self, call_id: str, agent: str, *, hang_up: Callable[[str], None], closed: Callable[[Line], None]) -> None:
+    def __init__(self, call_id: str, agent: str, *, hang_up: Callable[[str], object], closed: Callable[[Line], None]) -> None:
         self.call_id = call_id
         self.agent = agent
         self.hang_up = hang_up
-        """End the call, for this reason."""
+        """Ends the call, for this reason."""
         self.handset: Handset | None = None
         self.is_open = False
         """Whether the page was told to begin the stream."""
         self.dropped = False
+        self.reason = ""
+        """Why the call is over, once that is known."""
         self.taken = 0
         """Messages that came from the page."""
         self._closed_by_us = closed

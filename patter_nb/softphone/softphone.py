@@ -115,8 +115,9 @@ class Softphone:
         """Whether somebody uses it just now."""
         return self.state in ("calling", "connecting", "talking", "listening")
 
-    def ring(self, call_id: str, agent: str, hang_up: Callable[[str], None]) -> Line:
-        """A call waits for somebody to press Talk; it has begun already where somebody did."""
+    def ring(self, call_id: str, agent: str, hang_up: Callable[[str], object] = str) -> Line:
+        """A call waits for somebody to press Talk; it has begun already where somebody did. `hang_up` ends it; what is not begun
+        has nothing to end."""
         self._switchboard()
         self.check_free()
         line = self._line = Line(call_id, agent, hang_up=hang_up, closed=self._hung_up)
@@ -136,10 +137,11 @@ class Softphone:
 
     def over(self, line: Line, reason: str) -> None:
         """The call is over, and this is why."""
+        line.reason = reason
         if self._last is line and self._line is None and self.state in ("ended", "dropped"):
             self._enter(self.state, reason)
 
-    def listen(self, call_id: str, agent: str, hang_up: Callable[[str], None]) -> Line:
+    def listen(self, call_id: str, agent: str, hang_up: Callable[[str], object]) -> Line:
         """The call of another caller can be heard here."""
         line = self.ring(call_id, agent, hang_up)
         self._enter("listening")
@@ -260,7 +262,7 @@ class Softphone:
             line.handset.tell("closed")
         if self._line is line:
             self._line, self._last = None, line
-            self._enter("dropped" if line.dropped else "ended")
+            self._enter("dropped" if line.dropped else "ended", line.reason)
 
     def _enter(self, state: State, reason: str = "") -> None:
         if self._give_up is not None and state != "calling":

@@ -141,3 +141,19 @@ def test_its_text_form_is_one_line():
 def test_an_empty_recording_still_has_a_player():
     html = StereoRecorder().recording()._repr_html_()
     assert player_audio(html)[-4:] == bytes(4)
+
+
+STRETCHES = [(0.0, 0.5, 4000), (0.25, 0.5, 2000), (0.9, 1.5, 4800), (2.0, 3.0, 8000), (0.5, 0.5, 0), (0.5, 0.2, 0), (-1.0, 0.1, 800)]
+
+
+@pytest.mark.parametrize(("since", "until", "size"), STRETCHES)
+def test_a_stretch_is_what_the_whole_holds_there_and_silence_after_it(since, until, size):
+    recorder = StereoRecorder()
+    recorder.caller(np.arange(1, 8001, dtype=np.int16), 0.0)
+    recorder.agent(np.full(2000, 7, np.int16), 0.5)
+    stretch = recorder.between(since, until).samples
+    whole = np.zeros((32_000, 2), np.int16)
+    whole[:8000] = recorder.recording().samples
+    first = max(0, round(since * 8000))
+    assert stretch.shape == (size, 2)
+    assert (stretch == whole[first : first + size]).all()
