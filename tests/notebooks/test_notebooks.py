@@ -138,6 +138,7 @@ PLANTED = [
     (data("text/html", "<a href='http://127.0.0.1:8888/lab?token=abcdef0123'>x</a>"), "a token in an address"),
     (data("text/html", "<a href='http://127.0.0.1:1/softphone?phone=0a#abcdefghijklmnopqrst'>x</a>"), "the way into a soft"),
     (data("text/plain", "+15557654321"), "an unmasked number: +15557654321"),
+    (data("text/plain", "such as +15551234567 or +15551234568"), "an unmasked number: +15551234568"),
     (data("text/html", "<td>+44 20 7946 <b>0958</b></td>"), "an unmasked number"),
     (data("text/plain", "call (555) 765-4321 now"), "an unmasked number"),
     (data("text/plain", "call 555.765.4321 now"), "an unmasked number"),
@@ -173,6 +174,7 @@ LEFT_ALONE = [
     "postgresql://me:•••@127.0.0.1/x",
     "12,345,678 tokens, $1234567.50, 100-200-300",
     "max_tokens=1000000",
+    "The number in international form, such as +15551234567.",
 ]
 
 
