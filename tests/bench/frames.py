@@ -32,7 +32,8 @@ from patter_nb.turns.usage import Price, Usage
 SEED = 7
 STAGES = (
     ("speech_ended_at", "vad_stopped_at", 0.1), ("speech_ended_at", "endpointed_at", 0.32),
-    ("vad_stopped_at", "stt_requested_at", 0), ("stt_requested_at", "stt_final_at", 0.09), ("endpointed_at", "reply_ordered_at", 0.001),
+    ("vad_stopped_at", "stt_requested_at", 0), ("stt_requested_at", "stt_final_at", 0.09),
+    ("endpointed_at", "reply_ordered_at", 0.001),
     ("reply_ordered_at", "hooks_started_at", 0.001), ("hooks_started_at", "hooks_ended_at", 0.001),
     ("hooks_ended_at", "llm_requested_at", 0.001), ("llm_requested_at", "llm_first_token_at", 0.25),
     ("llm_first_token_at", "sentence_started_at", 0), ("sentence_started_at", "sentence_ready_at", 0.12),
