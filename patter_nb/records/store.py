@@ -37,6 +37,16 @@ class Store:
     directory of this moment, with a `.gitignore` that keeps it out of Git. `store_numbers`: keep phone numbers as they are, in
     the columns `caller_number` and `callee_number` of the table `calls` and within texts; otherwise they are kept masked, beside
     a keyed hash. `ConfigError` for a directory, for a URL that cannot be used, and for a database in memory.
+
+    A team shares `postgresql://user:password@host/name` (`pip install ".[postgres]"`). It needs an empty database with the
+    encoding UTF8, in which the first of them may make tables. Calls, turns, events, revisions and prices are in it; recordings
+    stay with whoever held the call. Any number of kernels may write and read at once, and one that neither writes nor reads
+    holds no connection.
+
+    A thread of its own writes, and no call ever waits for it. What cannot be written waits in memory, in its order, and is tried
+    again after 0.1 to 10 seconds until it can; `problem` says why, and how many rows wait. So a call does not notice when the
+    database is restarted, unreachable or full, and loses nothing by it. A kernel that is killed loses what waits, which while all
+    is well is the turn that is open. The end of the process is put off for at most 2 seconds.
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None, *, store_numbers: bool = False) -> None:
@@ -105,10 +115,10 @@ class Store:
 
     def revisions(self) -> pd.DataFrame:
         """Every revision of an agent that is stored, oldest first, with the turns it answered."""
-        calls = list(self._read(ALL))
+        self._catch_up()
         with self._database.reading() as read:
             found = [(row["phone_id"], rows.revision_facts(row)) for row in read("revisions", "created_at")]
-        return tables.revisions_frame(found, calls)
+        return tables.revisions_frame(found, self._read(ALL))
 
     def readings(self, **filters: Unpack[Filters]) -> list[CallReading]:
         """Every call that is stored, oldest first, read with the prices that are stored. `ConfigError` when the store cannot be

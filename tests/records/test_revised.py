@@ -47,7 +47,7 @@ def test_each_turn_counts_for_the_revision_that_answered_it(call: Call, turn: Tu
         held(call("b", revision=2), turn(0, kind="greeting", revision=2), turn(1, full, revision=2), turn(2, full, revision=2)),
     ]
     found = revisions_with_turns([("p", revision(number)) for number in (1, 2, 3)], calls)
-    assert [[each.facts.turn for each in reading.turns] for reading in found] == [[0, 1], [2, 0, 1, 2], []]
+    assert [[each.turn for each in reading.turns] for reading in found] == [[0, 1], [2, 0, 1, 2], []]
     assert [len(reading.caller_turns) for reading in found] == [1, 3, 0]
     assert of(1, found).gap_p50_ms == pytest.approx(1045)
     assert of(2, found).gap_p50_ms == pytest.approx(1045)
