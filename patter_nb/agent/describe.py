@@ -68,7 +68,8 @@ def code_name(function: Callable[..., Any]) -> str:
     if code is None:  # built in
         return name
     defaults = (getattr(function, "__defaults__", None), getattr(function, "__kwdefaults__", None))
-    content = marshal.dumps(_bare(code)) + ADDRESS.sub("", repr(defaults)).encode()
+    # Version 2 writes the code alone: later ones also write which of its texts somebody has interned at this moment.
+    content = marshal.dumps(_bare(code), 2) + ADDRESS.sub("", repr(defaults)).encode()
     return f"{name}#{_digits(content)}"
 
 
