@@ -196,7 +196,10 @@ def make_directory(directory: Path) -> None:
 def reason(error: Exception) -> str:
     """What went wrong as the database says it, in one line, without statement, parameters and password."""
     told = str(getattr(error, "orig", None) or error).strip()
-    return " ".join(scrub(told.splitlines()[0]).split()).rstrip(".") if told else type(error).__name__
+    if not told:
+        return type(error).__name__
+    line = " ".join(scrub(told.splitlines()[0]).split()).rstrip(".")
+    return line.removeprefix("connection failed: ").replace("FATAL: ", "")  # words that psycopg and the server put before it
 
 
 def _never(error: SQLAlchemyError) -> bool:

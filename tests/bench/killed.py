@@ -20,8 +20,8 @@ from pathlib import Path
 
 from patter_nb.records.store import Store
 
-CHILD = """
-import asyncio, sys
+CALL = """
+import asyncio, sys, time
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
@@ -35,19 +35,28 @@ async def main():
         tts=ScriptedTTS(first_byte_seconds=0.05),
     )
     call = phone.test(phone.agent("A test.", first_message="Hi!", **parts), caller=["Yes?"] * TURNS, speed="real")
-    told = 0
+    told, late, problem = 0, 0.0, None
     while call.state == "running":
         closed = len(call.turns)
         for number in range(told, closed):
             print(f"turn {number}", flush=True)
-        if call.duration_seconds and not told:
-            print("on", flush=True)
         told = closed
+        if problem != phone.store.problem:
+            problem = phone.store.problem
+            print(f"problem {problem}", flush=True)
+        before = time.monotonic()
         await asyncio.sleep(0.002)
+        late = max(late, time.monotonic() - before - 0.002)
     print("over", flush=True)
+    for number in range(told, len(call.turns)):
+        print(f"turn {number}", flush=True)
+    written = phone.store.flush(30)
+    print(f"end {1000 * late:.1f} {written} {call.end_reason}; {phone.store.problem}", flush=True)
 
-asyncio.run(main())
 """
+"""A call that tells of its turns, of what hinders the store, and at its end of the loop's worst lateness in ms."""
+
+CHILD = CALL + "asyncio.run(main())"
 
 
 @dataclass(frozen=True)
