@@ -234,7 +234,7 @@ const figure = (label, value, title) => h("div", { class: "pnb-figure", title },
 
 /** What is known of the call at a glance, and what can be done to it. */
 function header(shared) {
-  const name = h("span", { class: "pnb-agent-name" }), state = h("span", { class: "pnb-badge" }), now = h("span", { class: "pnb-doing", "aria-live": "polite" });
+  const name = h("span", { class: "pnb-call-of" }), state = h("span", { class: "pnb-badge" }), now = h("span", { class: "pnb-doing", "aria-live": "polite" });
   const chooser = h("select", { class: "pnb-input pnb-chooser", "aria-label": "Which call is shown", onchange: () => shared.order("choose", { call: chooser.value }) });
   const values = Object.fromEntries(["length", "revision", "turns", "cost", "stalls"].map((key) => [key, h("span", { class: "pnb-value" })]));
   const cost = figure("cost so far", values.cost, ""), stalls = figure("stalls", values.stalls, "time in which the notebook could not serve the call");
