@@ -143,7 +143,9 @@ def test_an_empty_recording_still_has_a_player():
     assert player_audio(html)[-4:] == bytes(4)
 
 
-STRETCHES = [(0.0, 0.5, 4000), (0.25, 0.5, 2000), (0.9, 1.5, 4800), (2.0, 3.0, 8000), (0.5, 0.5, 0), (0.5, 0.2, 0), (-1.0, 0.1, 800)]
+STRETCHES = [
+    (0.0, 0.5, 4000), (0.25, 0.5, 2000), (0.9, 1.5, 4800), (2.0, 3.0, 8000), (0.5, 0.5, 0), (0.5, 0.2, 0), (-1.0, 0.1, 800),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("since", "until", "size"), STRETCHES)

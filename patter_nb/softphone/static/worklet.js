@@ -61,7 +61,7 @@ class Resampler {
 function encode(sample) {
   let value = Math.max(-32768, Math.min(32767, Math.round(sample * 32768)));
   const sign = value < 0 ? 0x80 : 0;
-  value = Math.min(32635, value < 0 ? -value : value) + 132;
+  value = Math.min(32635, value < 0 ? ~value : value) + 132; // the intervals of both signs are equally wide
   const exponent = 31 - Math.clz32(value) - 7;
   return ~(sign | (exponent << 4) | ((value >> (exponent + 3)) & 15)) & 0xff;
 }
