@@ -46,10 +46,10 @@ class Studio:
         from patter_nb.notebook.studio.shell import Shell
 
         shell = Shell(self._ports(loop), lambda: list(self._agents.newest()), name)
-        self._studios = [other for other in self._studios if not other.closed]
-        for other in [each for each in self._studios if shell.takes_the_place_of(each)]:
-            other.close()
-        self._studios.append(shell)
+        for other in self._studios:
+            if shell.takes_the_place_of(other):
+                other.close()
+        self._studios = [*(other for other in self._studios if not other.closed), shell]
         on_loop(loop, self._follow_calls)
         return shell.widget
 
