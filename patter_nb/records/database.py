@@ -215,12 +215,14 @@ def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]], ma
     """Add the rows. `maybe_there`: leave those alone that are there, also where another process adds them at this moment."""
     from sqlalchemy.dialects import postgresql, sqlite
 
-    kind = connection.dialect.name
-    if not maybe_there:
+    if connection.dialect.name == "postgresql":
+        insert = postgresql.insert(table)
+        # What comes back is of no use, but makes one statement of all rows; the driver's own way, a pipeline, logs its failures.
+        connection.execute((insert.on_conflict_do_nothing() if maybe_there else insert).returning(*table.primary_key), rows)
+    elif not maybe_there:
         connection.execute(table.insert(), rows)
-    elif kind in ("postgresql", "sqlite"):
-        insert = postgresql.insert if kind == "postgresql" else sqlite.insert
-        connection.execute(insert(table).on_conflict_do_nothing(), rows)
+    elif connection.dialect.name == "sqlite":
+        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
     else:
         for row in rows:
             if connection.execute(table.select().where(*_key(table, row))).first() is None:

@@ -86,7 +86,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _greet_postgresql(connection: Any, _: object) -> None:
     with contextlib.closing(connection.cursor()) as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")  # else Python may not know the zone, or have no year for it
+        cursor.execute("SET TIME ZONE 'UTC'; SET datestyle = 'ISO'")  # moments as every Python reads them
     connection.commit()
 
 

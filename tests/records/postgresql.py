@@ -37,7 +37,8 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._options = f"-p {self.port} -h 127.0.0.1 -k {self.place} -c max_connections=40 {'' if safe else '-F'}"
+        settings = "-c max_connections=40 -c timezone=Asia/Kathmandu"  # far from UTC, so that who forgets it is found out
+        self._options = f"-p {self.port} -h 127.0.0.1 -k {self.place} {settings} {'' if safe else '-F'}"
         self._names = itertools.count()
         self._run("initdb", "-A", "trust", "-U", "calls", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
         self.start()

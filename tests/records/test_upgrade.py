@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import create_engine, inspect
 from tests_of_records_postgresql import Server
 
+from patter_nb.records import engines
 from patter_nb.records.facts import CallFacts, RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.schema import SCHEMA_VERSION, schema
@@ -260,6 +261,23 @@ def test_a_reader_in_the_middle_of_an_upgrade_sees_whole_tables(path: Path, call
     done.set()
     thread.join(60)
     assert set(seen) <= {4, 5}
+    assert len(reader.turns()) == 5
+
+
+def test_an_upgrade_waits_for_readers_and_holds_nothing_that_they_want(
+    database: str, call: Call, newer: TurnFacts, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.3)
+    reader, writer = opened(database), opened(database)
+    with reader._database.reading() as read:
+        assert len(read("calls", "started_at")) == 2  # the first table that an upgrade would change
+        hold(writer, call("new"), newer)
+        assert not writer.flush(0.1)
+        assert len(read("turns", "number")) == 4
+        assert not writer.flush(1)
+        assert "(canceling statement due to lock timeout); rows waiting" in (writer.problem or "")
+    assert writer.flush(20), writer.problem
+    assert (columns(database), version(database)) == (newest(), str(SCHEMA_VERSION))
     assert len(reader.turns()) == 5
 
 
