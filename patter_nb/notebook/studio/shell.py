@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 from patter_nb.errors import ConfigError, need
 from patter_nb.notebook.loops import kernel_shell
+from patter_nb.notebook.studio.call_tab import call_tab
+from patter_nb.notebook.studio.calls_tab import calls_tab
 from patter_nb.notebook.studio.editing import on_air
+from patter_nb.notebook.studio.guardrails_tab import guardrails_tab
 from patter_nb.notebook.studio.panel import WHAT, Asked, Panel
 from patter_nb.notebook.studio.ports import Ports
+from patter_nb.notebook.studio.prompt_tab import prompt_tab
 from patter_nb.notebook.studio.refresh import Refresh
-
-TABS = (
-    ("Prompt", "prompt_tab"),
-    ("Tools", "tools_tab"),
-    ("Guardrails", "guardrails_tab"),
-    ("Call", "call_tab"),
-    ("Calls", "calls_tab"),
-)
-"""The title of each tab, and the module whose function of the same name makes it."""
+from patter_nb.notebook.studio.tools_tab import tools_tab
 
 
 class Tab(Protocol):
@@ -31,6 +25,16 @@ class Tab(Protocol):
     widget: Any
 
     def close(self) -> None: ...
+
+
+TABS: Sequence[tuple[str, Callable[[Ports, str], Tab]]] = (
+    ("Prompt", prompt_tab),
+    ("Tools", tools_tab),
+    ("Guardrails", guardrails_tab),
+    ("Call", call_tab),
+    ("Calls", calls_tab),
+)
+"""The title of each tab, and what makes it for the agent of a name."""
 
 
 @cache
@@ -113,9 +117,8 @@ class Shell:
 
     def _open_tabs(self, name: str) -> None:
         widgets = need("ipywidgets", extra="nb", what=WHAT)
-        made = [(title, _tab(module)(self._ports, name)) for title, module in TABS if _tab(module) is not None]
-        self._tabs = [tab for _, tab in made]
-        shown, titles = tuple(tab.widget for tab in self._tabs), tuple(title for title, _ in made)
+        self._tabs = [make(self._ports, name) for _, make in TABS]
+        shown, titles = tuple(tab.widget for tab in self._tabs), tuple(title for title, _ in TABS)
         tabs = widgets.Tab(children=shown, titles=titles, selected_index=0)
         tabs.add_class("pnb-tabs")
         self.widget.children = (self._header.widget, tabs)
@@ -134,11 +137,6 @@ def services(agent: Any) -> list[str]:
         return [f"{agent.provider}, {agent.model}"]
     parts = (agent.stt, agent.llm, agent.tts)
     return ["on_message" if part is None else type(part).__name__ for part in parts]
-
-
-def _tab(module: str) -> Any:
-    full = f"{__package__}.{module}"
-    return None if find_spec(full) is None else getattr(import_module(full), module)
 
 
 def _cell() -> str | None:
