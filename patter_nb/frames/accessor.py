@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from patter_nb.errors import warn
-from patter_nb.frames import documentation, patter, percentiles, plots
+from patter_nb.frames import documentation, files, patter, percentiles, plots
 from patter_nb.records import tables
 
 if TYPE_CHECKING:
@@ -58,6 +58,20 @@ class Voice:
         `total_ms`; rounded to tenths. What is missing is NaN here, never 0. `by="call_id"`: one call each, as Patter tells them.
         """
         return patter.patter(self._frame, by)
+
+    def to_parquet(self, path: files.Place) -> None:
+        """Write the frame as Parquet; needs pyarrow. Dictionaries and lists become JSON text.
+
+        `patter_nb.frames.read_parquet(path)` gives it back as it was; anything else that reads Parquet reads it, too.
+        """
+        files.to_parquet(self._frame, path)
+
+    def to_csv(self, path: files.Place) -> None:
+        """Write the frame as CSV, in UTF-8. Dictionaries and lists become JSON text, times are ISO text in UTC.
+
+        `patter_nb.frames.read_csv(path)` gives it back with its types. CSV cannot tell an empty text from a missing one.
+        """
+        files.to_csv(self._frame, path)
 
     def waterfall(
         self, by: str | Iterable[str] | None = "turn", statistic: plots.Statistic = "median", *, dark: bool | None = None

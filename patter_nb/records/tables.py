@@ -48,12 +48,17 @@ def before_frames(prepare: Callable[[], None]) -> None:
     _preparations.append(prepare)
 
 
+def prepare_frames() -> None:
+    """Do what was asked for with `before_frames`."""
+    for prepare in _preparations:
+        prepare()
+
+
 def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     """One row per `row`, one column per `Column`, of that column's dtype."""
     import pandas as pd
 
-    for prepare in _preparations:
-        prepare()
+    prepare_frames()
     found: list[list[Any]] = [[] for _ in columns]
     steps = [(each.read, values.append) for each, values in zip(columns, found, strict=True)]
     for row in rows:  # one after the other, so that what a row is read from need not stay in memory
