@@ -77,11 +77,11 @@ def give_guardrail(phone: Patter, terms: str, name: str, replacement: str = REPL
     return f"guardrail {name}: {count}, for every agent; {_since(on) if on else 'from the next call on'}."
 
 
-def start_call(phone: Patter, words: Sequence[str], names: Names) -> Call:
+def start_call(phone: Patter, words: Sequence[str], names: Names, *, listen: bool = False) -> Call:
     """Start a test call with an agent, the first word being its name or a variable's; it may be left out where there is one. The
-    rest are the lines of a scripted caller; without any the call is one for the softphone."""
+    rest are the lines of a scripted caller, to be heard where `listen` says so; without any you are the caller."""
     agent, lines = _agent_and_lines(phone, list(words), names)
-    return phone.test(agent, lines) if lines else phone.test(agent)
+    return phone.test(agent, lines, listen=listen) if lines else phone.test(agent)
 
 
 def turns_of(phone: Callable[[], Patter], word: str | None, names: Names, *, every_column: bool = False) -> pd.DataFrame:
@@ -200,12 +200,12 @@ def _magics(ipython: Any) -> list[tuple[str, str, Callable[..., Any]]]:
         print(give_guardrail(find_phone(ipython.user_ns, asked.phone), cell, asked.name, asked.replacement))  # noqa: T201
 
     def call(line: str) -> Call:
-        """%call [agent] ["a line of the caller" ...] [--phone name]
+        """%call [agent] ["a line of the caller" ...] [--listen] [--phone name]
 
-        Start a test call and go on: with a caller who says these lines, or without any with the softphone. `call = %call ...`
-        keeps the call."""
+        Start a test call and go on: with a caller who says these lines (and is heard, with --listen), or without any with you, on
+        the softphone. `call = %call ...` keeps the call."""
         asked = lines["call"].read(line)
-        return start_call(find_phone(ipython.user_ns, asked.phone), asked.words, ipython.user_ns)
+        return start_call(find_phone(ipython.user_ns, asked.phone), asked.words, ipython.user_ns, listen=asked.listen)
 
     def turns(line: str) -> Any:
         """%turns [call] [--all] [--phone name]
@@ -232,6 +232,7 @@ def _line_of(magic: Callable[..., Any]) -> _Line:
             line.add_argument("--replacement", default=REPLACEMENT)
         case "call":
             line.add_argument("words", nargs="*")
+            line.add_argument("--listen", action="store_true")
         case "turns":
             line.add_argument("call", nargs="?")
             line.add_argument("--all", action="store_true")
