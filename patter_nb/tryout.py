@@ -15,12 +15,26 @@ from patter_nb.session.hooks import HOOK_SECONDS
 from patter_nb.session.toolbox import BUILT_IN, Toolbox
 from patter_nb.session.user_code import UserCode
 from patter_nb.turns.commands import RunTool
-from patter_nb.turns.events import Event, HangUpRequested, ToolReturned, TransferRequested
+from patter_nb.turns.events import (
+    DtmfRequested,
+    Event,
+    HangUpRequested,
+    InjectRequested,
+    SayRequested,
+    ToolReturned,
+    TransferRequested,
+)
 
 CALL_ID = "tried"
 """What a tool that is tried is told its call is."""
 
-ORDERS: dict[type, str] = {HangUpRequested: "hangs up", TransferRequested: "transfers the call"}
+ORDERS: dict[type, str] = {
+    HangUpRequested: "hangs up",
+    TransferRequested: "transfers the call",
+    SayRequested: "says something",
+    InjectRequested: "tells the model something",
+    DtmfRequested: "presses keys",
+}
 """What there is no call for, in the words of a report."""
 
 
@@ -42,7 +56,7 @@ class _NoCall:
         return True
 
     def write_down(self, event: Event) -> None:
-        self._said.append(f"in a call, this {ORDERS.get(type(event), f'orders {type(event).__name__}')}")
+        self._said.append(f"in a call, this {ORDERS.get(type(event), 'orders something of it')}")
 
 
 async def try_tool(agent: Agent, name: str, arguments: str) -> Tried:

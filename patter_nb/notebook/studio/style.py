@@ -51,6 +51,7 @@ _LAYOUT = """
 .pnb-ui .pnb-columns{display:flex;flex-wrap:wrap;gap:20px 24px;align-items:flex-start}
 .pnb-ui .pnb-wide{flex:1 1 440px;min-width:0}
 .pnb-ui .pnb-narrow{flex:0 1 280px;min-width:240px}
+.pnb-ui .pnb-grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px 16px;align-items:start}
 .pnb-ui .pnb-body{padding:16px}
 .pnb-ui .pnb-rule{border:0;border-top:1px solid var(--pnb-line);margin:0;width:100%}
 .pnb-ui details>summary{cursor:pointer;font-size:12px;font-weight:600;padding:2px 0}
@@ -85,6 +86,7 @@ _FIELDS = f"""
 .pnb-ui .pnb-field{{display:flex;flex-direction:column;gap:4px;min-width:0}}
 .pnb-ui .pnb-label{{display:flex;flex-wrap:wrap;align-items:baseline;gap:2px 8px;color:var(--pnb-ink);font-size:12px;
 font-weight:600}}
+.pnb-ui .pnb-label:has(>.pnb-switch){{align-items:center;min-height:30px}}
 .pnb-ui .pnb-when{{color:var(--pnb-muted);font-size:11px;font-weight:400}}
 .pnb-ui :is(input.pnb-input,textarea.pnb-input,select.pnb-input){{width:100%;min-width:0;min-height:30px;margin:0;padding:4px 8px;
 border:1px solid var(--pnb-line);border-radius:6px;background:var(--pnb-surface);color:var(--pnb-ink);font:inherit;
@@ -150,6 +152,7 @@ white-space:nowrap;max-width:none;line-height:inherit}
 _TABS = f"""
 .pnb-ui .pnb-tabs .lm-TabBar-tab{{font-family:{CSS_FONTS}}}
 .pnb-ui.jupyter-widgets,.pnb-ui .jupyter-widgets{{margin:0;overflow:visible}}
+.pnb-ui.jupyter-widgets-disconnected::before,.pnb-ui .jupyter-widgets-disconnected::before{{display:none!important}}
 .pnb-ui .pnb-tabs.widget-tab{{margin:0;width:auto}}
 .pnb-ui .pnb-tabs.widget-tab>.lm-TabBar{{overflow:visible;min-height:0;padding:0 12px;border:0;
 border-bottom:1px solid var(--pnb-line);background:none}}

@@ -154,7 +154,7 @@ function editingView(shared, el, build) {
   } });
   const gone = h("div", { hidden: true }, goneNote("What you have written here and not applied is kept in this page."));
   el.append(gone, root);
-  gone.className = "pnb-body";
+  gone.className = "pnb-gone-note";
   const parts = build(root);
   const update = () => {
     gone.hidden = !shared.channel.gone;

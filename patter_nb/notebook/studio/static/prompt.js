@@ -203,12 +203,12 @@ function promptView(shared, el) {
     const made = new Map(fields.map((field) => [field.name, formField(shared, field)]));
     const of = (group) => fields.filter((field) => field.group === group).map((field) => made.get(field.name).element);
     const variables = variablesField(shared), bar = actions(shared), table = revisionsTable(shared);
-    const group = (title, elements, open) => elements.length === 0 ? null
-      : h("details", { open }, h("summary", { text: title }), h("div", { class: "pnb-stack" }, elements));
+    const group = (title, elements, open, kind) => elements.length === 0 ? null
+      : h("details", { open }, h("summary", { text: title }), h("div", { class: kind }, elements));
     fill(root,
       h("div", { class: "pnb-columns" },
-        h("div", { class: "pnb-stack pnb-wide" }, of("words")),
-        h("div", { class: "pnb-stack pnb-narrow" }, variables.element, group("Speech", of("speech"), true), group("Turns", of("turns"), false))),
+        h("div", { class: "pnb-stack pnb-wide" }, of("words"), group("Turns", of("turns"), false, "pnb-grid")),
+        h("div", { class: "pnb-stack pnb-narrow" }, variables.element, group("Speech", of("speech"), true, "pnb-stack"))),
       bar.element, table.element);
     parts = [...[...made].map(([name, part]) => () => updateField(shared, name, part)),
       () => { variables.update(); updateField(shared, "variables", { ...variables, update: () => {} }); }, bar.update, table.update];
