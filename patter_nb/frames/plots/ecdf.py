@@ -76,7 +76,7 @@ def ecdf(turns: pd.DataFrame, slo: float | None = 800.0, by: By = "revision", *,
 
 
 def ecdf_picture(turns: pd.DataFrame, slo: float | None = 800.0, by: By = "revision") -> Picture:
-    if slo is not None and not (isinstance(slo, int | float) and 0 < slo < math.inf):
+    if slo is not None and (isinstance(slo, bool) or not isinstance(slo, int | float) or not 0 < slo < math.inf):
         raise ConfigError(f"slo is {slo!r}; it must be a number of milliseconds above 0, or None for no objective.")
     mine = caller_turns(turns, "ecdf()")
     known = measured(mine)

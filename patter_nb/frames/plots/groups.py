@@ -53,11 +53,9 @@ def name_of(names: Sequence[str], key: tuple[Any, ...]) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    import pandas as pd
-
-    if pd.isna(value):
+    if absent(value):
         return f"no {name}"
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return name if value else f"not {name}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -140,4 +138,6 @@ def numbered(row: Mapping[str, Any] | pd.Series[Any], places: Mapping[object, in
 
 def absent(value: object) -> bool:
     """Whether a value of a row is missing, in any of pandas' ways."""
-    return value is None or value != value or str(value) == "<NA>"  # noqa: PLR0124 (only NaN differs from itself)
+    import pandas as pd
+
+    return bool(pd.isna(value))  # type: ignore[call-overload]

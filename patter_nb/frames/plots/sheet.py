@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from patter_nb.notebook.bars import SMALL, nice_step
+from patter_nb.notebook.bars import SMALL, limit_of, nice_step
 from patter_nb.notebook.figure import paint
 from patter_nb.notebook.picture import BOLD, Area, Lines, Picture, Rect, Shape, Text, text_width
 from patter_nb.notebook.view import ms_text, whole_text
@@ -24,8 +24,6 @@ WIDTH = 852.0
 """Pixels; with the surface around it a plot is as wide as a notebook's output area."""
 LINE = 18.0
 """Pixels from one line of text to the next."""
-_FAR = 4.0
-"""How far beyond three quarters of the values an axis goes at most."""
 
 
 def sheet(
@@ -92,10 +90,9 @@ def labelled(end: float, text: Callable[[float], str], most: int = 6) -> list[tu
 
 def axis_end(values: NDArray[np.float64], least: float) -> tuple[float, str]:
     """Where an axis of milliseconds ends, and what lies beyond: a few far longer than all others must not hide those."""
-    longest, usual = float(values.max()), float(np.quantile(values, 0.99, method="lower"))
-    typical = float(np.quantile(values, 0.75))
-    usual = min(usual, _FAR * max(typical, least))
-    end = max(least, 1.2 * usual if longest > 1.5 * usual else 1.04 * longest)
+    longest = float(values.max())
+    end = limit_of(values.tolist(), least)
+    end = 1.04 * end if end == longest else end
     beyond = int((values > end).sum())
     told = f"beyond the edge: {whole_text(beyond)} turn{'' if beyond == 1 else 's'}, the longest {ms_text(longest)} ms"
     return end, told if beyond else ""
