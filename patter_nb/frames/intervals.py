@@ -11,9 +11,9 @@ independent values. It is multiplied by t with one degree of freedom less than t
     Francisco, C. A. and Fuller, W. A. (1991). Quantile estimation with a complex survey design. Annals of Statistics 19, 454-469.
 
 Where the range reaches beyond 0 or 1 the interval ends at the smallest or the largest value there is. In simulations
-(`tests/bench/interval_coverage.py`) intervals of 95 % held the truth in 92 to 100 % of all cases wherever they are given; those of
-resampled calls (the cluster bootstrap) in 81 to 96 %, and in 71 to 74 % of medians of three calls. With fewer calls than
-`calls_needed` there is no interval: they held as little as 16 %.
+(`tests/bench/interval_coverage.py`) intervals of 95 % held the truth in 92 to 100 % of all cases wherever they are given; those
+of resampled calls (the cluster bootstrap) in 80 to 95 %, and in 71 to 74 % for the median of three calls. With fewer calls than
+`calls_needed` there is no interval: it would have held the truth in as little as 16 %.
 """
 
 from __future__ import annotations
