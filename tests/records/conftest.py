@@ -19,9 +19,12 @@ from patter_nb.records.readings import CallReading
 from patter_nb.records.store import Store
 from patter_nb.turns.facts import TurnFacts
 
-spec = importlib.util.spec_from_file_location("tests_of_records_postgresql", Path(__file__).with_name("postgresql.py"))
-postgresql = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(postgresql)
+for name in ("postgresql", "waiting"):
+    spec = importlib.util.spec_from_file_location(f"tests_of_records_{name}", Path(__file__).with_name(f"{name}.py"))
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[spec.name])
+
+from tests_of_records_postgresql import INSTALL, Server, programs  # noqa: E402 (it was loaded by its path)
 
 STARTED_AT = datetime(2026, 7, 20, 18, 0, tzinfo=UTC)
 
@@ -96,19 +99,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Any]:
+def server() -> Iterator[Server]:
     """A PostgreSQL server: `server.create()` is the URL of a new database."""
-    if importlib.util.find_spec("psycopg") is None or postgresql.programs() is None:
-        pytest.skip(f"no PostgreSQL is installed: {postgresql.INSTALL}")
-    made = postgresql.Server()
+    if importlib.util.find_spec("psycopg") is None or programs() is None:
+        pytest.skip(f"no PostgreSQL is installed: {INSTALL}")
+    made = Server()
     yield made
     made.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store may be made: a path, or the URL of an empty database."""
-    return str(tmp_path / "calls.sqlite3" if request.param == "sqlite" else request.getfixturevalue("server").create())
+    """Where a store may be made: a path, or a URL."""
+    return str(tmp_path / "calls.sqlite3" if request.param == "sqlite" else request.getfixturevalue("server").schema())
 
 
 @pytest.fixture

@@ -61,11 +61,21 @@ class Server:
         self.sql(f"create database {name} {more}")
         return self.url(name)
 
-    def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+    def drop(self, url: str) -> None:
+        """Remove a database, whoever is connected to it."""
+        self.sql(f"drop database {url.rpartition('/')[2]} with (force)")
+
+    def schema(self) -> str:
+        """The URL of a new, empty schema in a database with others: as good for most tests, and made at once."""
+        name = f"store_{next(self._names)}"
+        self.sql(f"create schema {name}")
+        return f"{self.url('postgres')}?options=-csearch_path%3D{name}"
+
+    def sql(self, statement: str, url: str | None = None) -> list[tuple[object, ...]]:
         """The rows of a statement that is run on a connection of its own."""
         import psycopg
 
-        with psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect((url or self.url("postgres")).replace("+psycopg", ""), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 

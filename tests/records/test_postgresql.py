@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
 import pytest
 from tests_of_records_postgresql import Server
+from tests_of_records_waiting import trouble
 
 from patter_nb.errors import ConfigError
 from patter_nb.records import engines, writer
@@ -36,9 +36,11 @@ def quiet(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -
 
 
 @pytest.fixture
-def url(server: Server) -> str:
+def url(server: Server) -> Iterator[str]:
     """The URL of a new database."""
-    return server.create()
+    made = server.create()
+    yield made
+    server.drop(made)
 
 
 @pytest.fixture
@@ -62,14 +64,6 @@ def connected(url: str) -> psycopg.Connection[tuple[object, ...]]:
 
 def name_of(url: str) -> str:
     return url.rpartition("/")[2]
-
-
-def trouble(log: CallLog, told: str = "") -> str:
-    """Why rows are not written, as soon as that is told in these words."""
-    deadline = time.monotonic() + 20.0
-    while (log.problem is None or told not in log.problem) and time.monotonic() < deadline:
-        assert not log.flush(0.02)
-    return log.problem or ""
 
 
 # Tables that are made, and rows that are written, by several at once.
@@ -100,8 +94,8 @@ def test_stores_that_make_the_tables_at_once_have_one_key_and_lose_nothing(
         assert [store.problem for store in stores] == [None] * len(stores)
         assert len({store.hash_key for store in stores}) == 1
         assert sorted(stores[0].turns()["call_id"]) == [f"c{number}" for number in range(len(stores))]
-        assert server.sql("select count(*) from prices", name_of(url)) == [(1,)]
-        assert server.sql("select count(*) from meta", name_of(url)) == [(2,)]
+        assert server.sql("select count(*) from prices", url) == [(1,)]
+        assert server.sql("select count(*) from meta", url) == [(2,)]
         for store in stores:
             assert store.close()
 
@@ -326,7 +320,7 @@ def guest(written: Store, server: Server, url: str) -> str:
     """The URL for somebody who may read and write its tables, and no more."""
     if not server.sql("select 1 from pg_roles where rolname = 'guest'"):
         server.sql("create role guest login")
-    server.sql("grant select, insert, update on all tables in schema public to guest", name_of(url))
+    server.sql("grant select, insert, update on all tables in schema public to guest", url)
     return server.url(name_of(url), "guest")
 
 
@@ -360,17 +354,17 @@ REFUSALS = {
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("begin", "end", "told"), REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_is_told_while_it_lasts_and_then_all_rows_are_written(
-    begin: str, end: str, told: str, *, server: Server, guest: str, call: Call, turn: Turn, opened: Open
+    begin: str, end: str, told: str, *, server: Server, url: str, guest: str, call: Call, turn: Turn, opened: Open
 ) -> None:
-    name = name_of(guest)
-    server.sql(begin.format(name=name), "postgres" if "database" in begin else name)
+    name = name_of(url)
+    server.sql(begin.format(name=name), None if "database" in begin else url)
     store = opened(guest)
     log = CallLog(store)
     log.begin(call())
     for number in range(3):
         log.turn("call_1", turn(number))
     assert told.format(name=name) + "; rows waiting in memory: " in trouble(log)
-    server.sql(end.format(name=name), "postgres" if "database" in end else name)
+    server.sql(end.format(name=name), None if "database" in end else url)
     assert log.flush(10), log.problem
     assert log.problem is None
     assert store.turns()["turn"].tolist() == [1, 0, 1, 2]
@@ -435,11 +429,11 @@ def test_a_database_that_cannot_hold_every_character_is_told_before_anything_is_
     log = CallLog(opened(url))
     log.begin(call())
     assert "(the database's encoding is LATIN1: make one with the encoding UTF8)" in trouble(log)
-    assert server.sql("select count(*) from pg_tables where schemaname = 'public'", name_of(url)) == [(0,)]
+    assert server.sql("select count(*) from pg_tables where schemaname = 'public'", url) == [(0,)]
 
 
 def test_tables_that_were_removed_are_made_again(server: Server, url: str, written: Store, call: Call, turn: Turn) -> None:
-    server.sql("drop schema public cascade; create schema public", name_of(url))
+    server.sql("drop schema public cascade; create schema public", url)
     log = CallLog(written)
     price = log.prices.register("llm", "acme", "m", Price(usd_per_1m_input_tokens=1.0))
     log.begin(call())
@@ -502,11 +496,11 @@ def test_a_store_holds_one_connection_while_it_writes_and_none_when_it_rests(
 
 def test_a_store_that_cannot_write_holds_no_connection(server: Server, url: str, written: Store, turn: Turn, call: Call) -> None:
     assert written.close()
-    server.sql("alter table turns rename to hidden", name_of(url))
+    server.sql("alter table turns rename to hidden", url)
     log = CallLog(written)
     log.begin(call())
     log.turn("call_1", turn(1))
     assert 'relation "turns" does not exist' in trouble(log)
     assert server.is_left(url)
-    server.sql("alter table hidden rename to turns", name_of(url))
+    server.sql("alter table hidden rename to turns", url)
     assert log.flush(10)

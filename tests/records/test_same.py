@@ -91,7 +91,7 @@ class Both:
 @pytest.fixture(scope="module")
 def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """An SQLite and a PostgreSQL store that hash numbers with one key."""
-    made = Both((Store(tmp_path_factory.mktemp("same") / "calls.sqlite3"), Store(server.create())))
+    made = Both((Store(tmp_path_factory.mktemp("same") / "calls.sqlite3"), Store(server.schema())))
     CallLog(made).revision(RevisionFacts("a", 1, "c", None, "", datetime.fromisoformat("2026-07-20T00:00Z")))  # makes the tables
     for store in made.stores:
         assert store.close(), store.problem
@@ -104,7 +104,7 @@ def both(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 
 
 def frames(store: Store) -> dict[str, pd.DataFrame]:
-    return {name: getattr(store, name)() for name in ("calls", "turns", "spans", "events", "tools_log", "revisions")}
+    return {name: getattr(store, name)() for name in ("calls", "turns", "events", "revisions")}
 
 
 def emptied(store: Store) -> None:

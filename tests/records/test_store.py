@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from sqlalchemy import event, text
+from tests_of_records_waiting import trouble
 
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
@@ -187,9 +188,7 @@ def test_when_the_disk_is_full_rows_wait_and_are_written_when_there_is_room(
     long = "x" * 20_000
     for number in range(10):
         hold(log, call(f"c{number}"), [turn(1, agent_text=long)])
-    assert not log.flush(0.1)
-    assert log.problem is not None
-    assert "is not being written (database or disk is full); rows waiting in memory:" in log.problem
+    assert "is not being written (database or disk is full); rows waiting in memory:" in trouble(log)
     assert len(log.turns()) == 11
     assert log.cost("c3")["usd"].iloc[-1] == 0.0
     limit["pages"] = 1_000_000
@@ -209,8 +208,7 @@ def test_while_another_program_holds_the_database_rows_wait(tmp_path: Path, call
     other = sqlite3.connect(tmp_path / "calls.sqlite3")
     other.execute("begin immediate")
     log.begin(call("b"))
-    assert not log.flush(0.2)
-    assert "(database is locked)" in (log.problem or "")
+    assert "(database is locked)" in trouble(log)
     other.rollback()
     other.close()
     assert log.flush(10)
@@ -223,8 +221,7 @@ def test_a_place_that_cannot_be_written_is_told_and_the_call_goes_on(place: str,
     store = Store(place)
     log = CallLog(store)
     hold(log, call(), [turn(1)])
-    assert not log.flush(0.05)
-    assert (log.problem or "").startswith(f"The store {place} is not being written (")
+    assert trouble(log).startswith(f"The store {place} is not being written (")
     assert len(log.turns()) == 1
     assert store.calls().empty
     discard(store)
@@ -238,8 +235,7 @@ def test_a_read_only_database_is_told_and_can_be_read(tmp_path: Path, call: Call
     store = Store(f"sqlite:///file:{path}?mode=ro&uri=true")
     log = CallLog(store)
     log.begin(call("b"))
-    assert not log.flush(0.05)
-    assert "attempt to write a readonly database" in (log.problem or "")
+    assert "attempt to write a readonly database" in trouble(log)
     assert store.calls()["call_id"].tolist() == ["a"]
     discard(store)
 
