@@ -38,7 +38,7 @@ from patter_nb.text import filter_emoji, filter_for_tts, filter_markdown
 from patter_nb.tools import Reassurance, Tool, tool
 from patter_nb.turns.usage import Price, Usage
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "AfterLLM",
