@@ -140,7 +140,8 @@ class Store:
         self._catch_up()
         with self._database.reading() as read:
             prices = PriceBook(rows.price_facts(row) for row in read("prices", "id"))
-            names = chosen.calls(read("calls", "started_at", names=CHOSEN_BY), _answered(read) if answered else None)
+            replied = _answered(read) if answered and chosen.revisions is not None else None
+            names = chosen.calls(read("calls", "started_at", names=CHOSEN_BY), replied)
             for some in (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE)):
                 ours = {"call_id": some}
                 closed = _by_call(read("turns", "number", ours) if turns else [], rows.turn_facts)
