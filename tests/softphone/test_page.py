@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import time
@@ -17,6 +16,7 @@ from patter_nb.audio.synthetic import synthetic_voice
 from patter_nb.audio.wav import write_wav
 from patter_nb.carriers.simulated.wire import CarrierWire
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
 from patter_nb.softphone import Softphone
 
 from .conftest import browser, scripted
@@ -46,12 +46,12 @@ async def opened(url: str, microphone: Path | None = None, script: str = "", **s
     from playwright.async_api import async_playwright
 
     browser().need_browser()
-    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}"]
     flags = [flag for flag in browser().FLAGS if not flag.startswith("--autoplay")]
+    if microphone is not None:
+        flags += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+        flags += [f"--use-file-for-fake-audio-capture={microphone}"]
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=str(browser().CHROMIUM), args=[*flags, *([] if microphone is None else fake)]
-        )
+        chromium = await playwright.chromium.launch(executable_path=str(browser().CHROMIUM), args=flags)
         page = await (await chromium.new_context(**settings)).new_page()
         errors: list[str] = []
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -137,8 +137,8 @@ def test_muting_is_heard_as_silence_and_seen(run, phone, microphone):
             await page.get_by_role("button", name="Mute").click()
             await page.get_by_text("You are muted").wait_for()
             assert await page.get_by_role("button", name="Muted").get_attribute("aria-pressed") == "true"
-            while call.duration_seconds < 6:
-                await asyncio.sleep(0.1)
+            with pytest.raises(TimeoutError):
+                await call.ended(timeout_seconds=6 - call.duration_seconds)
             muted = call.between(2, 6)
             await page.keyboard.press("m")
             await happens(call, "user_speech_started")
@@ -290,11 +290,13 @@ LEVELS = """
 def test_a_call_is_heard_on_a_page(run, phone):
     async def main():
         softphone = Softphone()
-        call = phone.test(scripted(phone), caller=["Hello.", "Bye."], listen=softphone)
+        agent = scripted(phone, stt=ScriptedSTT(["one"] * 20), llm=ScriptedLLM(["And on it goes."] * 20))
+        call = phone.test(agent, caller=["Hello."] * 20, listen=softphone)
         async with opened(softphone.url) as page:
             await page.get_by_role("button", name="Listen").click()
             await page.get_by_text("You hear both sides.").wait_for()
             await page.wait_for_function(LEVELS)
+            call.stop()
             await call.ended(30)
             await page.get_by_text("Call over").wait_for()
         softphone.close()

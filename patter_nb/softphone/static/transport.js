@@ -71,8 +71,10 @@ class Comm {
   constructor(model, page, on) {
     this.model = model;
     this.page = page;
+    this.on = on;
     this.texts = [];
     this.timer = null;
+    this.dead = false;
     this.came = (content) => {
       if (content?.to === page) for (const text of content.texts) on.text(text);
     };
@@ -90,7 +92,14 @@ class Comm {
   flush() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.model.send({ page: this.page, texts: this.texts.splice(0) });
+    const texts = this.texts.splice(0);
+    if (this.dead) return;
+    try {
+      this.model.send({ page: this.page, texts });
+    } catch {
+      this.dead = true; // the kernel that it led to is no more
+      this.on.lost();
+    }
   }
 
   close() {
@@ -111,7 +120,7 @@ class Link {
     this.closed = false;
     this.tries = 0;
     this.answered = performance.now();
-    this.comm = model ? new Comm(model, this.page, { text: (text) => this.text(text) }) : null;
+    this.comm = model ? new Comm(model, this.page, { text: (text) => this.text(text), lost: () => this.gone() }) : null;
     this.beats = setInterval(() => this.beat(), BEAT_MS);
     this.greetings = 0;
     if (this.comm) this.greet();
@@ -171,7 +180,7 @@ class Link {
       this.beaten();
       return this.become(way.name, "well");
     }
-    if (this.closed) return;
+    if (this.closed || this.comm?.dead) return;
     if (this.comm) return this.become("comm", "well");
     this.again(ways, hello);
   }
@@ -187,11 +196,17 @@ class Link {
     }
   }
 
+  gone() {
+    if (this.closed) return;
+    this.become("", "gone");
+    this.on.lost();
+  }
+
   lost(code, ways, hello) {
     this.socket = null;
     if (this.closed) return;
     this.become("", "connecting");
-    this.on.lost(code);
+    this.on.lost();
     if (code === 4401) return this.become("", "refused");
     this.again(ways, hello);
   }
@@ -223,6 +238,7 @@ class Link {
   }
 
   become(name, health) {
+    if (this.comm?.dead) [name, health] = ["", "gone"];
     if (this.name === name && this.health === health) return;
     Object.assign(this, { name, health });
     this.on.changed();
