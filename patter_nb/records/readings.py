@@ -209,8 +209,11 @@ class TurnReading:
 
     @property
     def started_at(self) -> datetime | None:
-        """The first instant of the turn, as a time of day."""
-        return None if math.isnan(self.began_at) else self.call.record.facts.started_at + timedelta(seconds=self.began_at)
+        """The first instant of the turn, as a time of day; None without any, and beyond the calendar."""
+        try:
+            return None if math.isnan(self.began_at) else self.call.record.facts.started_at + timedelta(seconds=self.began_at)
+        except OverflowError:
+            return None
 
     @cached_property
     def metrics(self) -> TurnMetrics:

@@ -65,6 +65,12 @@ def test_a_turn_becomes_a_row_with_its_figures(full: dict[str, float], turn: Tur
     assert row["started_at"] == pd.Timestamp("2026-07-20T18:00:00.5Z")
 
 
+@pytest.mark.parametrize("at", [1e15, float("inf"), -1e15])
+def test_an_instant_beyond_the_calendar_loses_its_time_of_day_and_no_row(at: float, turn: Turn, read: Read) -> None:
+    turns = turns_frame([read(turn(1, {"audible_at": at}), turn(2, {"audible_at": 1.0}))])
+    assert turns["started_at"].isna().tolist() == [True, False]
+
+
 def test_the_spans_of_a_row_and_the_unexplained_rest_add_up_to_its_gap(full: dict[str, float], turn: Turn, read: Read) -> None:
     without = {name: at for name, at in full.items() if name != "sentence_started_at"}
     turns = turns_frame([read(turn(1, full), turn(2, without))])
