@@ -173,6 +173,7 @@ function transcript(shared) {
   }
   return {
     element: h("div", { class: "pnb-talk" }, list, down),
+    close: onWidth(list, () => follow && end()),  // also when its tab is shown
     lines,
     reset() {
       elements.clear();
@@ -332,6 +333,7 @@ function liveView(shared, root) {
   const timer = setInterval(() => shared.on && view.tick(), 200);
   return () => {
     clearInterval(timer);
+    said.close();
     shared.views.delete(view);
   };
 }

@@ -59,7 +59,7 @@ function player(shared, turn) {
     if (!answer.ok) wait(answer.error);
     else if (answer.state !== "here") fill(place, h("div", { class: answer.state === "not recorded" ? "pnb-note" : "pnb-warning", text: answer.reason }));
   });
-  return { element: place, toggle: () => audio && (audio.paused ? audio.play() : audio.pause()), stop: () => { audio?.pause(); cancelAnimationFrame(frame); } };
+  return { element: place, toggle: () => { if (!audio) shared.plays = true; else if (audio.paused) audio.play(); else audio.pause(); }, stop: () => { audio?.pause(); cancelAnimationFrame(frame); } };
 }
 
 const section = (title, ...children) => h("section", { class: "pnb-stack pnb-tight" }, title ? h("h4", { text: title }) : null, ...children);
