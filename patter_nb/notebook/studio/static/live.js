@@ -291,8 +291,9 @@ function liveView(shared, root) {
   const gone = goneNote(), notes = h("div", { class: "pnb-stack pnb-tight" });
   const wrong = h("div", { class: "pnb-error", role: "alert" }), sent = h("span", { class: "pnb-muted pnb-small", role: "status" });
   const nothing = empty("No call yet", "Press Talk, or let a scripted caller ring. A call that a cell starts with phone.test(…) shows here as well.");
+  const halves = h("div", { class: "pnb-halves" }, said.element, waits.element);
   const call = h("div", { class: "pnb-stack" }, head.element, wrong, notes,
-    h("div", { class: "pnb-halves" }, said.element, waits.element));
+    halves);
   fill(root, gone, nothing, call, sent);
 
   let wasBusy = false;
@@ -307,6 +308,7 @@ function liveView(shared, root) {
       this.tick();
       if (shared.call === null) return;
       const { head: known } = shared.call;
+      halves.hidden = !shared.on && !shared.lines.size && !shared.bars.size;
       head.update();
       said.update();
       waits.update();
