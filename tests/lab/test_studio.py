@@ -10,8 +10,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 PHONE = '''
-import asyncio, time
-from patter_nb import Patter, ScriptedLLM, ScriptedSTT, ScriptedTTS, guardrail, tool
+import asyncio, os, time
+from patter_nb import Line, Patter, ScriptedLLM, ScriptedSTT, ScriptedTTS, guardrail, tool
 from patter_nb.live import Live
 import patter_nb.notebook.studio.shell as shell
 shell.TABS = shell.TABS[:3]
@@ -45,11 +45,12 @@ def apply(page: Any, cell: int = 1) -> Any:
 
 
 def test_an_edit_is_unsaved_then_staged_then_live_as_of_its_turn(open_page):
-    page = open_page([PHONE, STUDIO, "call = phone.test(agent, ['One?', 'Two?', 'Three?'], show=False)"])
+    page = open_page([PHONE, STUDIO, "call = phone.test(agent, [Line('One?', wait_seconds=8), 'Two?', 'Three?'], show=False)"])
     page.run_all()
     prompt(page).fill("You are the owner of {company}.")
     status(page, "unsaved")
     prompt(page).press("Control+Enter")
+    assert "Revision 2 is staged: the next reply begins with it" in status(page, "staged").inner_text()
     assert "Revision 2 is live as of turn" in status(page, "live").inner_text()
     assert page.ask("await call.ended(); print(phone.turns.revision.iloc[-1], phone.revisions.turns.tolist())").startswith("2 ")
     page.output(1).get_by_text("no call").wait_for()
@@ -93,7 +94,7 @@ def test_fifty_edits_from_the_widget_all_arrive_and_in_order(open_page, cell):
 
 
 def test_a_busy_kernel_is_said_after_a_second_and_the_edit_is_made_once(open_page):
-    page = open_page([PHONE, STUDIO, "time.sleep(5)"])
+    page = open_page([PHONE, STUDIO, "while not os.path.exists('go'): time.sleep(0.05)"])
     page.run(0)
     page.run(1)
     prompt(page).fill("Written while a cell runs.")
@@ -101,6 +102,8 @@ def test_a_busy_kernel_is_said_after_a_second_and_the_edit_is_made_once(open_pag
     page.page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
     apply(page).click()
     assert "waiting for the kernel" in status(page, "waiting").inner_text()
+    page.page.wait_for_timeout(4000)  # it is sent again meanwhile
+    (page.lab.notebooks / "go").touch()
     status(page, "ready")
     page.wait_run(2)
     assert page.ask("print(*[r.agent.system_prompt for r in phone.line().revisions[1:]])").strip() == "Written while a cell runs."

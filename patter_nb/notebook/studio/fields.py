@@ -34,8 +34,8 @@ FIELDS = (
     Field("barge_in_threshold_ms", "Barge-in", "number", "turns", "Speech that interrupts the agent; 0: none does.", "ms", 10),
     Field("barge_in_confirm_ms", "Barge-in confirmed within", "number", "turns", "Later it was a backchannel.", "ms", 100),
     Field("max_duration_seconds", "Longest call", "number", "turns", "Then the agent says goodbye.", "s", 10),
-    Field("aggressive_first_flush", "Speak the first clause early", "switch", "turns"),
-    Field("disable_phone_preamble", "Leave out the phone preamble", "switch", "turns"),
+    Field("aggressive_first_flush", "First clause early", "switch", "turns", "Before its sentence is complete."),
+    Field("disable_phone_preamble", "No phone preamble", "switch", "turns", "Leave out how to speak on a phone."),
     Field("llm_error_message", "When a reply fails, say", "line", "turns", "Empty: nothing."),
 )  # fmt: skip
 """Those of an agent itself, in the order of the form."""

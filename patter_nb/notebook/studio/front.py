@@ -18,7 +18,11 @@ def esm(*names: str) -> str:
 
 @cache
 def css(*names: str) -> str:
-    """The studio's style sheet, and after it those of the files `static/<name>.css`, as far as they are there."""
+    """The studio's style sheet, and after it those of the files `static/<name>.css`, as far as they are there.
+
+    A page holds the first one once for each widget, the last of them after every other sheet. So those of the files weigh more.
+    """
     folder = files(__package__).joinpath("static")
     sheets = [folder.joinpath(f"{name}.css") for name in names]
-    return "\n".join([STUDIO_STYLE, *(sheet.read_text("utf-8") for sheet in sheets if sheet.is_file())])
+    own = [sheet.read_text("utf-8").replace(".pnb-ui", ".pnb-ui.pnb-ui") for sheet in sheets if sheet.is_file()]
+    return "\n".join([STUDIO_STYLE, *own])

@@ -46,12 +46,12 @@ _LAYOUT = """
 .pnb-ui .pnb-tight{gap:6px}
 .pnb-ui .pnb-row{display:flex;flex-wrap:wrap;align-items:center;gap:8px;min-width:0}
 .pnb-ui .pnb-baseline{align-items:baseline}
-.pnb-ui .pnb-push{margin-left:auto}
+.pnb-ui .pnb-row>.pnb-push,.pnb-ui .pnb-row>button.pnb-push{margin-left:auto}
 .pnb-ui .pnb-grow{flex:1 1 0;min-width:0}
 .pnb-ui .pnb-columns{display:flex;flex-wrap:wrap;gap:20px 24px;align-items:flex-start}
 .pnb-ui .pnb-wide{flex:1 1 440px;min-width:0}
 .pnb-ui .pnb-narrow{flex:0 1 280px;min-width:240px}
-.pnb-ui .pnb-grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px 16px;align-items:start}
+.pnb-ui .pnb-grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(215px,1fr));gap:12px 16px;align-items:start}
 .pnb-ui .pnb-body{padding:16px}
 .pnb-ui .pnb-rule{border:0;border-top:1px solid var(--pnb-line);margin:0;width:100%}
 .pnb-ui details>summary{cursor:pointer;font-size:12px;font-weight:600;padding:2px 0}

@@ -46,4 +46,9 @@ def test_files_are_joined_and_only_the_last_one_exports():
 def test_a_style_sheet_begins_with_the_shared_one_and_needs_no_file_of_its_own():
     assert css("dom") == STUDIO_STYLE
     assert css("prompt").startswith(STUDIO_STYLE)
-    assert ".pnb-marked" in css("prompt")
+
+
+def test_a_style_sheet_of_its_own_outweighs_the_shared_one_of_another_widget():
+    own = css("lists").removeprefix(STUDIO_STYLE)
+    assert ".pnb-ui.pnb-ui .pnb-list {" in own
+    assert not re.search(r"\.pnb-ui(?!\.pnb-ui| |\.pnb-surface)", own.replace(".pnb-ui.pnb-ui", ".pnb-ui"))

@@ -1,6 +1,6 @@
 // What the three tabs that edit share: a draft, orders that apply it, where the agent stands, and the bar of buttons.
 
-const WHEN = { "next turn": "from the next turn", "next call": "from the next call", never: "never" };
+const WHEN = { "next turn": "from next turn", "next call": "from next call", never: "never" };
 
 /** What all views of one widget share: the draft, the orders, what went wrong. A tab says what a field is and holds. */
 class Editing {

@@ -150,11 +150,12 @@ function railDetail(shared) {
 
   /** Changed, and wrong: as the fields of the other tabs show it. */
   function state(element, input, rail, part) {
-    const error = shared.error(rail, part);
+    const whole = shared.error(rail, part), of = whole?.startsWith("replacement") ? "replacement" : "terms";
+    const error = rail.added && part !== of ? undefined : whole;
     element.classList.toggle("pnb-changed", rail.added || shared.draft.has(`${part}:${rail.name}`));
     input.setAttribute("aria-invalid", String(Boolean(error)));
     const wrong = element.querySelector(".pnb-wrong");
-    wrong.hidden = !error || (rail.added && part !== "terms");
+    wrong.hidden = !error;
     wrong.textContent = error ?? "";
   }
 

@@ -134,7 +134,7 @@ function tryIt(shared, tool) {
     "built in": "There is no call: this says what it would do." }[tool.kind];
   const element = h("div", { class: "pnb-panel pnb-stack" }, h("div", { class: "pnb-row pnb-baseline" }, h("h4", { text: "Try it" }),
     h("span", { class: "pnb-muted pnb-small", text: warning })),
-    inputs.length ? h("div", { class: "pnb-grid" }, inputs.map((input) => input.element)) : h("p", { class: "pnb-muted pnb-small", text: "It takes no arguments." }),
+    inputs.length ? h("div", { class: "pnb-grid pnb-ends" }, inputs.map((input) => input.element)) : h("p", { class: "pnb-muted pnb-small", text: "It takes no arguments." }),
     h("div", { class: "pnb-row" }, run), outcome);
   return { element, update() {
     const trial = shared.trials.get(tool.name);
