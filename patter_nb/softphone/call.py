@@ -28,8 +28,7 @@ class SoftphoneTest(SpokenTest):
 
     async def hold(self, call: Call) -> None:
         """Ring, and hold the call when somebody talks."""
-        line = self._line
-        line.hang_up = call.stop
+        line = self._line.ends_with(call.stop)
         call.when_over(lambda: self._softphone.over(line, call.error or call.end_reason))
         try:
             terms = await self._begin(call)

@@ -18,11 +18,9 @@ SILENT_SECONDS = 5
 class Line:
     """One call of a softphone, from the first ring to the end. `closed` is told when the session hangs up."""
 
-    def __init__(self, call_id: str, agent: str, *, hang_up: Callable[[str], object], closed: Callable[[Line], None]) -> None:
+    def __init__(self, call_id: str, agent: str, *, closed: Callable[[Line], None]) -> None:
         self.call_id = call_id
         self.agent = agent
-        self.hang_up = hang_up
-        """Ends the call, for this reason."""
         self.handset: Handset | None = None
         self.is_open = False
         """Whether the page was told to begin the stream."""
@@ -32,12 +30,29 @@ class Line:
         self.taken = 0
         """Messages that came from the page."""
         self._closed_by_us = closed
+        self._end: Callable[[str], object] | None = None
+        self._ended = ""
+        """Why the call was ended before there was a way to."""
         self._picked = asyncio.Event()
         self._unread: deque[str] = deque()
         self._news = asyncio.Event()
         self._closed = False
 
     # The softphone's side.
+
+    def ends_with(self, end: Callable[[str], object]) -> Line:
+        """`end(reason)` ends the call; at once where that was wanted already."""
+        self._end = end
+        if self._ended:
+            end(self._ended)
+        return self
+
+    def hang_up(self, reason: str) -> None:
+        """End the call, for this reason."""
+        if self._end is not None:
+            self._end(reason)
+        else:
+            self._ended = self._ended or reason
 
     def pick_up(self, handset: Handset) -> None:
         """Somebody talks from this handset."""

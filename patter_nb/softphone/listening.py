@@ -27,7 +27,7 @@ def let_hear(call: Call, softphone: Softphone) -> None:
 
 
 async def _follow(call: Call, softphone: Softphone) -> None:
-    line = softphone.listen(call.id, call.live.current.agent.name, call.stop)
+    line = softphone.listen(call.id, call.live.current.agent.name).ends_with(call.stop)
     call.when_over(lambda: softphone.over(line, call.error or call.end_reason))
     at = 0.0
     try:

@@ -115,12 +115,11 @@ class Softphone:
         """Whether somebody uses it just now."""
         return self.state in ("calling", "connecting", "talking", "listening")
 
-    def ring(self, call_id: str, agent: str, hang_up: Callable[[str], object] = str) -> Line:
-        """A call waits for somebody to press Talk; it has begun already where somebody did. `hang_up` ends it; what is not begun
-        has nothing to end."""
+    def ring(self, call_id: str, agent: str) -> Line:
+        """A call waits for somebody to press Talk; it is picked up already where somebody did."""
         self._switchboard()
         self.check_free()
-        line = self._line = Line(call_id, agent, hang_up=hang_up, closed=self._hung_up)
+        line = self._line = Line(call_id, agent, closed=self._hung_up)
         off_hook, self._off_hook = self._off_hook, None
         self._enter("ringing")
         if off_hook is not None and not off_hook.gone:
@@ -141,9 +140,9 @@ class Softphone:
         if self._last is line and self._line is None and self.state in ("ended", "dropped"):
             self._enter(self.state, reason)
 
-    def listen(self, call_id: str, agent: str, hang_up: Callable[[str], object]) -> Line:
+    def listen(self, call_id: str, agent: str) -> Line:
         """The call of another caller can be heard here."""
-        line = self.ring(call_id, agent, hang_up)
+        line = self.ring(call_id, agent)
         self._enter("listening")
         return line
 

@@ -28,7 +28,7 @@ class Sent:
 def made(handset: Handset | None = None) -> tuple[Line, list[str], list[Line]]:
     ended: list[str] = []
     closed: list[Line] = []
-    line = Line("call_1", "Mia", hang_up=ended.append, closed=closed.append)
+    line = Line("call_1", "Mia", closed=closed.append).ends_with(ended.append)
     if handset is not None:
         line.pick_up(handset)
     return line, ended, closed

@@ -16,7 +16,7 @@ from .conftest import Ends, page_of
 
 
 def ring(softphone: Softphone, ended: list[str] | None = None) -> Line:
-    return softphone.ring("call_1", "Mia", ([] if ended is None else ended).append)
+    return softphone.ring("call_1", "Mia").ends_with(([] if ended is None else ended).append)
 
 
 def test_a_page_is_told_what_is_known(run):
