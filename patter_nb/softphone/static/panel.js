@@ -173,7 +173,7 @@ class Panel {
         return ["accent", `Calling ${to}`, "It answers as soon as its models are ready.", "Hang up"];
       case "talking":
         if (!this.mine) return ["good", `On a call with ${to}`, "You talk on another page.", "Hang up"];
-        return ["good", `On a call with ${to}`, this.remote.muted ? "You are muted: the agent hears silence." : "Speak.", "Hang up"];
+        return ["good", `On a call with ${to}`, this.remote.muted ? "You are muted: the agent hears silence." : this.speak(), "Hang up"];
       case "listening":
         return ["good", `A call with ${to}`, this.tuned ? "You hear both sides." : "Press Listen to hear both sides.", this.tuned ? "Stop" : "Listen"];
       case "dropped":
@@ -183,6 +183,10 @@ class Panel {
       default:
         return ["", "No call", canTalk ? "Press Talk to call." : "phone.test(agent, caller=softphone) rings here.", canTalk ? "Talk" : ""];
     }
+  }
+
+  speak() {
+    return this.link.name === "comm" ? "Speak. Audio takes the slow way, over the notebook's own messages." : "Speak.";
   }
 
   over(canTalk, reason) {
@@ -213,7 +217,8 @@ class Panel {
 
   button(action) {
     const end = action === "Hang up";
-    this.main.className = `pnb-button pnb-phone-main ${end ? "pnb-phone-end" : "pnb-phone-talk"}`;
+    this.main.className = `pnb-button pnb-phone-main ${end ? "pnb-phone-end" : action === "Stop" ? "" : "pnb-phone-talk"}`;
+    this.main.title = action === "Stop" ? "Stop listening; the call goes on" : "";
     this.main.disabled = !action;
     if (this.main.dataset.action === action) return;
     this.main.dataset.action = action;
@@ -234,7 +239,7 @@ class Panel {
     this.note.dataset.trouble = this.trouble;
     const [what, remedy] = TROUBLES[this.trouble] ?? ["", ""];
     const parts = [make("strong", { text: what }), document.createTextNode(`. ${remedy}`)];
-    if (this.link.at && this.trouble !== "silent") {
+    if (this.link.at && this.trouble !== "silent" && (this.trouble === "framed" || LOOPBACK.test(location.hostname))) {
       const href = `http://127.0.0.1:${this.link.at.port}/softphone?phone=${this.link.at.phone}#${this.link.at.token}`;
       parts.push(" ", make("a", { text: "Open the softphone in a page", href, target: "_blank", rel: "noopener" }));
     }
