@@ -36,7 +36,7 @@ FIELDS = (
     Field("max_duration_seconds", "Longest call", "number", "turns", "Then the agent says goodbye.", "s", 10),
     Field("aggressive_first_flush", "First clause early", "switch", "turns", "Before its sentence is complete."),
     Field("disable_phone_preamble", "No phone preamble", "switch", "turns", "Leave out how to speak on a phone."),
-    Field("llm_error_message", "When a reply fails, say", "line", "turns", "Empty: nothing."),
+    Field("llm_error_message", "Said on failure", "line", "turns", "When a reply fails before any of it was heard."),
 )  # fmt: skip
 """Those of an agent itself, in the order of the form."""
 
@@ -58,15 +58,11 @@ def form(agent: Any, ports: Ports) -> list[dict[str, Any]]:
     if not agent.barge_in_strategies:
         idle.add("barge_in_confirm_ms")
     fields = [
-        {**asdict(each), "value": _value(getattr(agent, each.name)), "when": ports.applies[each.name]}
+        {**asdict(each), "value": getattr(agent, each.name), "when": ports.applies[each.name]}
         for each in FIELDS
         if each.name not in idle
     ]
     return fields + list(_provider_fields(agent, ports))
-
-
-def _value(value: Any) -> Any:
-    return "" if value is None else value
 
 
 def _provider_fields(agent: Any, ports: Ports) -> Iterator[dict[str, Any]]:

@@ -128,3 +128,8 @@ def test_variables_keep_their_objects_and_secrets_are_not_shown():
 def test_an_agent_without_variables_says_so():
     assert variables(agent()) is None
     assert variables(agent(variables={})) == []
+
+
+def test_what_an_agent_says_as_usual_is_another_thing_than_nothing(offered):
+    for said in (None, "", "Sorry."):
+        assert offered(agent(llm_error_message=said))["llm_error_message"]["value"] == said

@@ -89,7 +89,10 @@ function formField(shared, field) {
     ? h("div", { class: "pnb-measure" }, input, h("span", { class: "pnb-muted pnb-small", text: field.unit }))
     : input;
   const shown = (value) => (value === null ? "" : String(value));
-  return { element: labelled(field, id, control), input, update: (value) => { if (input.value !== shown(value)) input.value = shown(value); } };
+  return { element: labelled(field, id, control), input, update(value) {
+    if (input.value !== shown(value)) input.value = shown(value);
+    if (!number) input.placeholder = value === null ? "as usual" : value === "" ? "nothing" : "";
+  } };
 }
 
 /** The variables: their values, those that nobody asks for, and those that are asked for and missing. */
