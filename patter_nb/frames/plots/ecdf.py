@@ -20,7 +20,7 @@ from patter_nb.frames.plots.groups import (
     calls_of,
     capital,
     compared_ms,
-    groups,
+    last_groups,
     measured,
     nothing_measured,
     numbers,
@@ -82,25 +82,25 @@ def ecdf_picture(turns: pd.DataFrame, slo: float | None = 800.0, by: By = "revis
     known = measured(mine)
     if known.empty:
         return empty(HEADING, nothing_measured(mine))
-    found = groups(known, by, "ecdf()")
-    curves = [_curve(group, slo, found) for group in found[-MOST_GROUPS:]]
+    found, count = last_groups(known, by, "ecdf()", MOST_GROUPS)
+    curves = [_curve(group, slo, age) for age, group in reversed(list(enumerate(reversed(found))))]
     limit, beyond = axis_end(numbers(known, "gap_ms"), max(100.0, 1.25 * (slo or 0.0)))
     area = Area(_LEFT, _TOP, WIDTH - _LEFT - 14, _HEIGHT, (0.0, limit), (100.0, 0.0), "reply gap, ms", "share of turns, %")
     shapes: list[Shape] = [*_objective(area, slo), *_axes(area, limit)]
     for curve in curves:
         shapes += _drawn(curve, area, slo)
     table, bottom = _table(curves, slo, area.y + area.height + 48)
-    more = f"the last {MOST_GROUPS} of {len(found)}" if len(found) > MOST_GROUPS else ""
+    more = f"the last {len(found)} of {whole_text(count)}" if count > len(found) else ""
     grey = any(not estimates.known(each) for curve in curves for each in (curve.p50, curve.p95))
     parts = (more, beyond, without_gap(len(mine) - len(known)), f"grey numbers: {TOO_SMALL} for an interval" if grey else "")
     remark = "; ".join(part for part in parts if part)
     return sheet(HEADING, [*shapes, *table], bottom, _reading(curves, slo), remark=remark, area=area)
 
 
-def _curve(group: Group, slo: float | None, all_groups: list[Group]) -> _Curve:
+def _curve(group: Group, slo: float | None, age: int) -> _Curve:
+    """`age`: how many groups come after it."""
     gaps, calls = numbers(group.turns, "gap_ms"), calls_of(group.turns)
     within = Estimate(math.nan, math.nan, math.nan) if slo is None else estimates.share(gaps <= slo, calls)
-    age = len(all_groups) - 1 - all_groups.index(group)
     style = _STYLES[age] if age < len(_STYLES) else _OLDER
     p50, p95 = (estimates.quantile(gaps, calls, p) for p in (0.50, 0.95))
     return _Curve(group, np.sort(gaps), p50, p95, within, style)

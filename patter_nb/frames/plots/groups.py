@@ -38,13 +38,17 @@ class Group:
         return extent(len(self.turns), self.calls)
 
 
-def groups(turns: pd.DataFrame, by: By, who: str) -> list[Group]:
-    """The groups in the order of what they share; what is missing comes last. `by` None: one group of all turns."""
+def last_groups(turns: pd.DataFrame, by: By, who: str, most: int) -> tuple[list[Group], int]:
+    """The groups in the order of what they share, the missing last; of more than `most` the last ones, and how many there are.
+
+    `by` None: one group of all turns.
+    """
     names = needs.listed(by, "by")
     needs.need_columns(turns, names, who)
     if not names:
-        return [Group("all turns", turns)]
-    return [Group(name_of(names, key), turns.iloc[rows]) for key, rows in needs.groups(turns, names)]
+        return [Group("all turns", turns)], 1
+    found = needs.groups(turns, names)
+    return [Group(name_of(names, key), turns.iloc[rows]) for key, rows in found[-most:]], len(found)
 
 
 def name_of(names: Sequence[str], key: tuple[Any, ...]) -> str:

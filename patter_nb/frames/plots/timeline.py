@@ -22,7 +22,7 @@ from patter_nb.frames.plots.groups import (
     compared_ms,
     count_of_calls,
     extent,
-    groups,
+    last_groups,
     many,
     measured,
     nothing_measured,
@@ -238,7 +238,8 @@ def _stalls(turns: pd.DataFrame) -> Floats:
 def _reading(course: _Course) -> str:
     known = measured(course.turns)
     named = "revision" in known.columns
-    found = [group for group in groups(known, "revision" if named else None, "timeline()") if group.name != "no revision"]
+    revised = known[known["revision"].notna()] if named else known
+    found, _ = last_groups(revised, "revision" if named else None, "timeline()", 2)
     parts = [_of_revisions(found) if found else _alone(Group("all turns", known))]
     if count := int(_truths(course.turns, "interrupted").sum()):
         parts.append(f"{many(count, 'reply') if count == 1 else f'{whole_text(count)} replies'} interrupted")

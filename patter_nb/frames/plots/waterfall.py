@@ -22,7 +22,7 @@ from patter_nb.frames.plots.groups import (
     compared_ms,
     count_of_calls,
     extent,
-    groups,
+    last_groups,
     measured,
     nothing_measured,
     numbered,
@@ -33,7 +33,7 @@ from patter_nb.frames.plots.groups import (
 from patter_nb.frames.plots.sheet import WIDTH, empty, sheet, shown
 from patter_nb.notebook.bars import HEAD_HEIGHT, ROW_HEIGHT, Bar, Chart, axis_shapes, bar_shapes, legend, limit_of
 from patter_nb.notebook.picture import Area, Picture, Shape
-from patter_nb.notebook.view import Row, ms_text
+from patter_nb.notebook.view import Row, ms_text, whole_text
 from patter_nb.notebook.waterfall import MOST_ROWS, SLOWEST, WAIT, bar_of_turn, pieces_in_a_row, row_of_all
 from patter_nb.records.spans import SPANS
 
@@ -85,14 +85,13 @@ def _by_turn(mine: pd.DataFrame, known: pd.DataFrame) -> Picture:
 
 
 def _by_group(mine: pd.DataFrame, known: pd.DataFrame, by: By, statistic: Statistic) -> Picture:
-    found = groups(known, by, "waterfall()")
-    last = found[-MOST_ROWS:]
+    last, count = last_groups(known, by, "waterfall()", MOST_ROWS)
     gaps = [_gap(group, statistic) for group in last]
     bars = [_bar_of_group(group, gap, statistic) for group, gap in zip(last, gaps, strict=True)]
     limit = limit_of([max(bar.length, bar.interval[1] if bar.interval else 0.0) for bar in bars], WAIT.least)
     chart = Chart(WAIT, WIDTH, _LEFT + 40, limit, 0.0, 150.0)
     what = "the turns around the median" if statistic == "median" else "the mean of all turns"
-    more = f"the last {len(last)} of {len(found)}" if len(found) > len(last) else ""
+    more = f"the last {len(last)} of {whole_text(count)}" if count > len(last) else ""
     whiskers = "line below a bar: 95% interval" if any(bar.interval for bar in bars) else ""
     remark = "; ".join(part for part in (more, whiskers, without_gap(len(mine) - len(known))) if part)
     return _drawn(f"{HEADING}: {what}", chart, bars, [], (_reading_of_groups(last, gaps, statistic), remark))

@@ -8,7 +8,15 @@ import pytest
 from tests_of_plots_tables import fake_turns
 
 from patter_nb.errors import ConfigError
-from patter_nb.frames.plots.groups import compared_ms, count_of_calls, groups, nothing_measured, numbered, places_of, without_gap
+from patter_nb.frames.plots.groups import (
+    compared_ms,
+    count_of_calls,
+    last_groups,
+    nothing_measured,
+    numbered,
+    places_of,
+    without_gap,
+)
 
 NAMES: list[tuple[str, Any, str]] = [
     ("revision", pd.array([3], dtype="Int64"), "revision 3"),
@@ -24,13 +32,14 @@ NAMES: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("column", "values", "name"), NAMES, ids=[name for *_, name in NAMES])
 def test_a_group_is_called_what_a_reader_would_call_it(column: str, values: Any, name: str) -> None:
-    (group,) = groups(pd.DataFrame({column: values, "gap_ms": 1.0}), column, "ecdf()")
+    (group,), _ = last_groups(pd.DataFrame({column: values, "gap_ms": 1.0}), column, "ecdf()", 5)
     assert group.name == name
 
 
 def test_groups_are_in_order_and_the_missing_come_last() -> None:
     turns = pd.DataFrame({"revision": pd.array([2, None, 1, 2], dtype="Int64"), "call_id": list("abcd")})
-    found = groups(turns, "revision", "ecdf()")
+    found, count = last_groups(turns, "revision", "ecdf()", 5)
+    assert count == 3
     assert [(group.name, group.told) for group in found] == [
         ("revision 1", "1 turn in 1 call"), ("revision 2", "2 turns in 2 calls"), ("no revision", "1 turn in 1 call"),
     ]  # fmt: skip
@@ -38,7 +47,12 @@ def test_groups_are_in_order_and_the_missing_come_last() -> None:
 
 def test_a_column_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match=r"ecdf\(\) needs the column carrier, which this frame has not"):
-        groups(fake_turns(2), "carrier", "ecdf()")
+        last_groups(fake_turns(2), "carrier", "ecdf()", 5)
+
+
+def test_of_many_groups_the_last_are_made_and_all_are_counted() -> None:
+    found, count = last_groups(fake_turns(40, 1, 20), "revision", "ecdf()", 3)
+    assert ([group.name for group in found], count) == (["revision 18", "revision 19", "revision 20"], 20)
 
 
 def test_calls_are_numbered_where_there_are_several() -> None:
