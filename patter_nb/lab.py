@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from patter_nb.errors import ConfigError, need
 
@@ -63,12 +64,15 @@ def copy_notebooks(source: Path, folder: Path) -> Copied:
 
 
 def open_lab(folder: Path, *, browser: bool = True, arguments: Sequence[str] = ()) -> int:
-    """Run JupyterLab on the folder until it is shut down; `arguments` are its own. Returns the exit code."""
+    """Run JupyterLab on the folder, its first notebook open, until it is shut down; `arguments` are its own. Returns the exit
+    code."""
     need("jupyterlab", extra="nb", what="patter-nb lab")
     need("ipywidgets", extra="nb", what="patter-nb lab")
     from jupyterlab.labapp import LabApp
 
-    given = [f"--ServerApp.root_dir={folder.resolve()}", *(() if browser else ("--no-browser",)), *arguments]
+    first = [f"--LabApp.default_url=/lab/tree/{quote(path.name)}" for path in sorted(folder.glob("*.ipynb"))[:1]]
+    quiet = [] if browser else ["--no-browser"]
+    given = [f"--ServerApp.root_dir={folder.resolve()}", *first, *quiet, *arguments]
     try:
         LabApp.launch_instance(argv=given)
     except SystemExit as ended:

@@ -200,4 +200,5 @@ def test_jupyterlab_is_opened_on_the_notebooks_and_ends_when_it_is_shut_down(tmp
         assert b"JupyterLab" in ask("lab")
         ask("api/shutdown", "POST")
         assert program.wait(60) == 0
+    assert "/lab/tree/01_first_call.ipynb?token=" in told[-1]
     assert told[0] == f"patter-nb: {len(OURS)} files are new in {tmp_path / 'mine'}\n"
