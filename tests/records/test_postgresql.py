@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from tests_of_records_postgresql import Server
 from tests_of_records_waiting import trouble
 
 from patter_nb.errors import ConfigError
-from patter_nb.records import engines, writer
+from patter_nb.records import engines, upgrade, writer
 from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.prices import PriceBook
@@ -100,6 +101,19 @@ def test_stores_that_make_the_tables_at_once_have_one_key_and_lose_nothing(
             assert store.close()
 
 
+def test_whoever_prepares_the_tables_is_waited_for(url: str, call: Call, opened: Open) -> None:
+    store = opened(url)
+    log = CallLog(store)
+    with connected(url) as other:
+        other.execute(f"select pg_advisory_xact_lock({upgrade.LOCK})")
+        log.begin(call())
+        assert not log.flush(0.3)
+        assert log.problem is None
+        assert store.calls().empty
+    assert log.flush(10)
+    assert len(store.calls()) == 1
+
+
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_price_that_another_kernel_is_about_to_add_is_waited_for(
     committed: bool, url: str, call: Call, turn: Turn, opened: Open
@@ -141,7 +155,7 @@ def test_settings_of_the_environment_change_nothing_that_is_written_or_read(
     url: str, call: Call, turn: Turn, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    monkeypatch.setenv("PGTZ", "America/St_Johns")
+    monkeypatch.setenv("PGTZ", "<+0545>-5:45")  # a zone that PostgreSQL knows and Python does not
     monkeypatch.setenv("PGDATESTYLE", "German")
     store = opened(url)
     log = CallLog(store)
@@ -430,6 +444,20 @@ def test_a_database_that_cannot_hold_every_character_is_told_before_anything_is_
     log.begin(call())
     assert "(the database's encoding is LATIN1: make one with the encoding UTF8)" in trouble(log)
     assert server.sql("select count(*) from pg_tables where schemaname = 'public'", url) == [(0,)]
+
+
+def test_a_row_that_no_index_can_hold_is_left_out_alone_and_told(written: Store, call: Call, turn: Turn) -> None:
+    """The server calls that a limit of the program, and trying again would hold up all that follows."""
+    with written.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.exec_driver_sql("create index by_text on turns (caller_text)")
+    log = CallLog(written)
+    log.begin(call())
+    noise = "".join(chr(code) for code in random.Random(1).choices(range(0x4E00, 0x9FFF), k=5000))
+    for number, text in enumerate(("a", noise, "b")):
+        log.turn("call_1", turn(number, caller_text=text))
+    assert log.flush(10)
+    assert "refused rows, which are only in memory: 1 (index row " in (log.problem or "")
+    assert written.turns()["caller_text"].tolist() == ["", "a", "b"]
 
 
 def test_tables_that_were_removed_are_made_again(server: Server, url: str, written: Store, call: Call, turn: Turn) -> None:
