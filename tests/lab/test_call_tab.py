@@ -175,3 +175,19 @@ def test_a_long_call_stays_small_in_the_page(call_tab, pictures):
     box = page.live.locator(".pnb-transcript")
     assert box.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight") < 24
     page.screenshot(pictures / "call-long.png")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_dropped_call_says_that_the_line_was_lost_and_an_earlier_call_can_be_chosen(call_tab, dark, pictures):
+    page = call_tab("phone.studio(make(phone))", dark=dark)
+    newest = "phone.line('reception').newest.agent"
+    page.ask(f"first = phone.test({newest}, LINES, speed='max', show=False)")
+    page.live.get_by_text("caller hung up").wait_for()
+    page.ask(f"call = phone.test({newest}, LINES, show=False)")
+    page.live.get_by_text("Acme, good evening!").wait_for()
+    page.ask("call.stop('call dropped: its page was closed')")
+    page.live.get_by_text("The line was lost").wait_for()
+    page.screenshot(pictures / f"call-dropped-{'dark' if dark else 'light'}.png")
+    page.live.get_by_label("Which call is shown").select_option(index=2)
+    page.live.get_by_text("caller hung up").wait_for()
+    assert page.live.get_by_text("The line was lost").count() == 0

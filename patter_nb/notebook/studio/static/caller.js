@@ -48,7 +48,7 @@ function callerLine(shared, index, list) {
     oninput: () => { line.text = text.value; shared.keep(); }, onkeydown: keys, onpaste: paste });
   const when = h("select", { class: "pnb-input pnb-when-said", "aria-label": `When line ${index + 1} is said`,
     onchange: () => { line.interrupts = when.value === "cuts"; shared.keep(); list.draw(index); } },
-    h("option", { value: "waits", text: "when the agent is done" }), h("option", { value: "cuts", text: "interrupting, after" }));
+    h("option", { value: "waits", text: "after the reply" }), h("option", { value: "cuts", text: "interrupting, after" }));
   when.value = line.interrupts ? "cuts" : "waits";
   const seconds = h("input", { class: "pnb-input pnb-seconds", type: "number", min: 0, max: 60, step: 0.1, value: line.seconds, hidden: !line.interrupts,
     "aria-label": `Seconds of the agent's speech before line ${index + 1} interrupts it`, oninput: () => { line.seconds = seconds.value; shared.keep(); } });
@@ -111,6 +111,7 @@ function callerView(shared, root) {
   const update = () => {
     gone.hidden = !shared.channel.gone;
     run.disabled = shared.channel.gone || shared.channel.pending || !shared.lines.some(({ text }) => text.trim());
+    if (shared.state.running) shared.said = "";
     said.textContent = shared.channel.words || (shared.state.running ? "A call is on." : "") || shared.said;
     const [sentence, command] = (shared.error || shared.state.error).split(/:\s+(?=pip install)/);
     wrong.hidden = !sentence;

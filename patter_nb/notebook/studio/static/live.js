@@ -291,7 +291,8 @@ function liveView(shared, root) {
   const gone = goneNote(), notes = h("div", { class: "pnb-stack pnb-tight" });
   const wrong = h("div", { class: "pnb-error", role: "alert" }), sent = h("span", { class: "pnb-muted pnb-small", role: "status" });
   const nothing = empty("No call yet", "Press Talk, or let a scripted caller ring. A call that a cell starts with phone.test(…) shows here as well.");
-  const halves = h("div", { class: "pnb-halves" }, said.element, waits.element);
+  const price = h("p", { class: "pnb-muted pnb-small" });
+  const halves = h("div", { class: "pnb-halves" }, said.element, h("div", { class: "pnb-stack" }, waits.element, price));
   const call = h("div", { class: "pnb-stack" }, head.element, wrong, notes,
     halves);
   fill(root, gone, nothing, call, sent);
@@ -317,6 +318,7 @@ function liveView(shared, root) {
       const dropped = known.phase === "ended" && /dropp/.test(known.ending);
       fill(notes, dropped ? h("div", { class: "pnb-warning", text: `The line was lost: ${known.ending}. What was said until then is kept.` }) : null,
         known.notes.map((text) => h("div", { class: "pnb-note", text })));
+      price.textContent = known.unknown.length ? `The cost is unknown: ${known.unknown.join("; ")}.` : "";
       notes.hidden = !notes.children.length;
     },
     tick() {
