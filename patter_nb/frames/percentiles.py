@@ -101,7 +101,7 @@ def _shares(q: float | Iterable[float]) -> list[float]:
     found = [_share(each, "q") for each in ([q] if isinstance(q, int | float) or not isinstance(q, Iterable) else q)]
     if not found:
         raise ConfigError("q is empty: give one share or several, for example q=[0.5, 0.95].")
-    return list(dict.fromkeys(found))
+    return found
 
 
 def _share(value: object, what: str) -> float:

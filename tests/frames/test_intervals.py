@@ -41,6 +41,30 @@ def test_the_quantile_is_numpys_and_lies_in_its_interval_whose_ends_are_values(
         assert {found.low, found.high} <= set(values)
 
 
+def by_definition(values: np.ndarray, calls: np.ndarray, q: float, level: float) -> tuple[float, float]:
+    """The interval as it is described, call by call and value by value."""
+    n, names = len(values), sorted(set(calls))
+    at = np.quantile(values, q)
+    share = sum(value <= at for value in values) / n
+    squares = 0.0
+    for name in names:
+        mine = values[calls == name]
+        squares += (sum(value <= at for value in mine) - share * len(mine)) ** 2
+    between = squares * len(names) / (len(names) - 1) / n**2
+    reach = student_t(level, len(names) - 1) * max(between, q * (1 - q) / n) ** 0.5
+    low = min((x for x in values if sum(values <= x) >= n * (q - reach)), default=min(values))
+    high = min((x for x in values if sum(values <= x) > n * (q + reach)), default=max(values))
+    return low, high
+
+
+@given(clustered(), st.floats(0.05, 0.95), st.floats(0.3, 0.99), st.sampled_from([1.0, 10.0, 1e9]))
+def test_the_interval_is_what_it_is_said_to_be(drawn, q: float, level: float, ties: float) -> None:
+    values, calls = drawn[0] % ties if ties == 1e9 else drawn[0] // (1e6 / ties), drawn[1]
+    (found,) = estimates(values, calls, [q], level)
+    if not math.isnan(found.low):
+        assert (found.low, found.high) == by_definition(values, calls, q, level)
+
+
 @given(clustered(), st.floats(0.05, 0.95), st.randoms(use_true_random=False))
 def test_neither_the_order_of_the_turns_nor_the_names_of_the_calls_matter(drawn, q: float, dice) -> None:
     values, calls = drawn

@@ -76,6 +76,11 @@ def test_a_worked_table(turns: Turns) -> None:
     assert found.loc["endpoint_ms"].tolist() == pytest.approx([2, 8, 8, 8.8, 8.9, 9])  # and in an optional field in neither
 
 
+def test_values_are_rounded_before_they_are_counted(turns: Turns) -> None:
+    found = turn_table(turns, tts_ms=[7.04, 9.74, np.nan, np.nan]).voice.patter()
+    assert found.loc["tts_ms", "p90"] == 9.4  # of 7.0 and 9.7; of what was measured it is 9.47
+
+
 def test_interrupted_turns_other_kinds_and_turns_without_a_total_do_not_count(turns: Turns) -> None:
     frame = turn_table(turns, total_ms=[100, 200, 0, np.nan])
     frame.loc[0, "interrupted"] = True

@@ -67,6 +67,12 @@ def test_only_turns_of_the_caller_count_and_what_is_missing_is_left_out(turns: T
     assert found["p50"] == pytest.approx(frame["gap_ms"][3:].median())
 
 
+def test_a_turn_whose_call_nobody_knows_is_a_call_of_its_own(turns: Turns) -> None:
+    frame = turns(4, 3)
+    frame.loc[frame["call_id"] == "call_3", "call_id"] = pd.NA
+    assert frame.voice.percentiles(q=0.5)["calls"].tolist() == [6]
+
+
 def test_any_numbers_may_be_asked_for_also_of_a_frame_that_was_joined_and_filtered(turns: Turns) -> None:
     frame = turns(12, 3).assign(words=pd.array(range(36), dtype="Int64"))
     joined = frame.merge(pd.DataFrame({"call_id": ["call_1", "call_2"], "room": ["a", "b"]}), on="call_id", how="left")
