@@ -38,7 +38,7 @@ LONG_CALL = """
 long = Patter(store=False)
 told = [f"{number} is a number and the caller says it" for number in range(120)]
 agent = make(long, stt=ScriptedSTT(told), llm=ScriptedLLM(["Yes."] * 120), guardrails=[], max_duration_seconds=14400)
-await long.test(agent, told, speed="max", record=False)
+await long.test(agent, told, speed="max", record=False, show=False)
 long.studio(agent)
 """
 NO_VOICE = """
