@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BATCH_SECONDS = 0.06
 """Audio goes over a comm in batches: a message for each frame is more than a notebook's page can take."""
+CAN_WAIT = ('{"event":"media"', '{"event": "mark"')
+"""How those messages begin that go in batches, as the codec writes them."""
 MOST_TEXTS = 200
 MOST_CHARACTERS = 65_536
 """In one message from a view."""
@@ -35,7 +37,7 @@ def widget_class() -> Any:
 
 
 class CommChannel:
-    """The way to one view of a widget. What is not audio goes at once, and takes the audio before it along."""
+    """The way to one view of a widget. What is neither audio nor a mark goes at once, and takes those before it along."""
 
     def __init__(self, widget: Any, number: str) -> None:
         self._widget = widget
@@ -45,7 +47,7 @@ class CommChannel:
 
     def send(self, text: str) -> None:
         self._texts.append(text)
-        if not text.startswith('{"event":"media"'):
+        if not text.startswith(CAN_WAIT):
             self._flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(BATCH_SECONDS, self._flush)

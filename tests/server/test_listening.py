@@ -153,10 +153,9 @@ def test_a_loop_that_ends_leaves_no_port_behind_and_says_nothing(capfd):
         line = await connect(server.url.replace("http", "ws"))
         await line.send("?")
         assert await line.recv() == "one"
-        line.transport.abort()
-        return server
+        return server, line  # which is still open
 
-    server = run(main())
+    server, _ = run(main())
     with socket.create_server(("127.0.0.1", server.port)):
         assert server.stopped
     assert capfd.readouterr() == ("", "")

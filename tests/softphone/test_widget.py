@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
 
+from patter_nb.carriers.base import SendAudio, SendClear, SendMark
+from patter_nb.carriers.simulated.wire import CarrierWire
+from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.softphone import Softphone
 from patter_nb.softphone.widget import MOST_TEXTS
 
-from .conftest import scripted
+from .conftest import Ends, page_of, scripted
 
 pytest.importorskip("anywidget", reason="needs anywidget: pip install -e '.[nb]'")
 
-MEDIA = '{"event":"media","x":1}'
+CODEC = TwilioMediaCodec()
+CODEC.decode(CarrierWire().start({}))
+MEDIA, MARK, CLEAR = (CODEC.encode(message)[0] for message in (SendAudio(b"x"), SendMark("r1.s1.1"), SendClear()))
 
 
 class Views:
@@ -65,8 +71,10 @@ def test_audio_goes_in_batches_and_what_else_is_said_at_once(run):
         await asyncio.wait_for(_until(lambda: views.sent), 5)
         assert views.sent == [{"to": "v1", "texts": [MEDIA] * 3}]
         await line.send(MEDIA)
-        await line.send('{"event":"mark"}')
-        assert views.sent[1:] == [{"to": "v1", "texts": [MEDIA, '{"event":"mark"}']}]
+        await line.send(MARK)
+        assert len(views.sent) == 1
+        await line.send(CLEAR)
+        assert views.sent[1:] == [{"to": "v1", "texts": [MEDIA, MARK, CLEAR]}]
         softphone.close()
 
     run(main())
@@ -87,8 +95,6 @@ async def _until(seen: Any) -> None:
 
 
 def test_a_call_is_held_over_the_comm_from_a_thread_of_its_own(run, phone):
-    from patter_nb.carriers.simulated.wire import CarrierWire
-
     async def main():
         softphone, wire = Softphone(), CarrierWire()
         views = Views(softphone)
@@ -105,6 +111,39 @@ def test_a_call_is_held_over_the_comm_from_a_thread_of_its_own(run, phone):
         return call
 
     assert run(main()).end_reason == "caller hung up"
+
+
+def test_what_a_view_sends_is_done_on_the_notebooks_loop(run):
+    async def main():
+        softphone, threads = Softphone(), []
+        views = Views(softphone)
+        softphone.on_talk(lambda: threads.append(threading.current_thread()))
+        await asyncio.to_thread(views.say, "v1", '{"event":"hello"}', '{"event":"talk"}')
+        await asyncio.wait_for(_until(lambda: threads), 5)
+        softphone.close()
+        return threads
+
+    assert run(main()) == [threading.current_thread()]
+
+
+def test_a_view_with_a_socket_loses_the_call_with_the_socket_and_not_with_its_comm(run):
+    async def main():
+        softphone, ended = Softphone(), Ends()
+        views = Views(softphone)
+        softphone.ring("call_1", "Mia").ends_with(ended.append)
+        views.say("v1", '{"event":"hello"}')
+        async with page_of(softphone, name="v1", control=False) as page:
+            await page.until_event("welcome")
+            await page.say("talk")
+            await page.say("ping")
+            await page.until_event("pong")
+            assert softphone.state == "connecting"
+            views.say("v1", '{"event":"bye"}')
+            assert ended == []
+        assert await ended.one() == "call dropped: its page was closed"
+        softphone.close()
+
+    run(main())
 
 
 def test_a_view_that_is_closed_in_mid_call_drops_it(run, phone):

@@ -8,6 +8,7 @@ const BEAT_MS = 1000;
 const BUSY_MS = 2500;
 const PATIENCE_MS = 4000; // for a socket, once the kernel has shown on the comm that it is not busy
 
+const canWait = (text) => /^{"event":"(media|mark)"/.test(text); // a mark is dated by the frame before it
 const isMedia = (text) => text.startsWith('{"event":"media"');
 const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -84,7 +85,7 @@ class Comm {
   send(text) {
     this.texts.push(text);
     // Frames are the clock: timers of a page that is out of sight are late.
-    if (!isMedia(text) || this.texts.length >= BATCH) this.flush();
+    if (!canWait(text) || this.texts.length >= BATCH) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), BATCH_MS);
     return true;
   }
