@@ -59,6 +59,13 @@ def test_what_waits_is_bounded_and_the_next_one_is_always_taken():
     assert taken(inbox, 1) == list(range(1, MOST_WAITING + 2))
 
 
+def test_what_is_sent_again_takes_no_room_of_what_waits():
+    inbox = Inbox()
+    taken(inbox, *range(1, MOST_WAITING + 2))
+    taken(inbox, *range(1, MOST_WAITING + 2))
+    assert taken(inbox, MOST_WAITING + 3, MOST_WAITING + 2) == [MOST_WAITING + 2, MOST_WAITING + 3]
+
+
 def test_a_page_is_forgotten_when_many_came_after_it():
     inbox = Inbox()
     assert taken(inbox, 1) == [1]

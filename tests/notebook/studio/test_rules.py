@@ -29,6 +29,11 @@ def test_what_a_line_has_had_is_known_with_what_is_in_force_as_it_is(line):
     assert known(line, "tools") == {"a": A, "b": B, "c": C}
 
 
+def test_what_one_call_was_given_alone_is_not_what_others_have(desk, line):
+    desk.phone.call().propose(tools=[made("b", "for this call")])
+    assert known(line, "tools")["b"] is B
+
+
 CHOICES = [
     ({}, ["b", "c"]),
     ({"a": {"on": True}}, ["b", "c", "a"]),
