@@ -82,6 +82,14 @@ def test_a_clone_shows_the_notebooks_that_lie_in_it() -> None:
     assert notebooks_folder() == ROOT / "notebooks"
 
 
+def test_without_jupyterlab_it_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)  # as if it were not installed
+    assert main(["lab", str(tmp_path / "mine")]) == 1
+    assert capsys.readouterr().err.endswith('pip install ".[nb]"\n')
+
+
 def test_what_follows_two_dashes_is_for_jupyterlab_alone(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["demo", "--", "--port", "1"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -255,15 +256,25 @@ CELLS = [
 ]  # fmt: skip
 
 
-def test_in_ipython_text_is_data_and_what_is_wrong_is_one_sentence(tmp_path: Path) -> None:
-    cells = [cell for cell, _, _ in CELLS]
-    environment = {**os.environ, "IPYTHONDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+def in_ipython(cells: list[str], folder: Path) -> list[tuple[str, str]]:
+    """What each cell puts out, and what it says is wrong."""
+    environment = {**os.environ, "IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error::UserWarning:patter_nb", "-c", SHELL]
     ran = subprocess.run(
-        command, input=json.dumps(cells), capture_output=True, text=True, timeout=120, check=True, env=environment, cwd=tmp_path
+        command, input=json.dumps(cells), capture_output=True, text=True, timeout=120, check=True, env=environment, cwd=folder
     )
-    told = [tuple(each) for each in json.loads(ran.stdout)]
-    assert told == [(out, err) for _, out, err in CELLS]
+    return [(out, err) for out, err in json.loads(ran.stdout)]
+
+
+def test_in_ipython_text_is_data_and_what_is_wrong_is_one_sentence(tmp_path: Path) -> None:
+    assert in_ipython([cell for cell, _, _ in CELLS], tmp_path) == [(out, err) for _, out, err in CELLS]
+
+
+def test_the_cells_in_the_readme_do_what_they_say(tmp_path: Path) -> None:
+    prompt, guardrail, _ = re.findall(r"^```ipython\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (_, _, prompted, guarded) = in_ipython(["%load_ext patter_nb", MADE, prompt, guardrail], tmp_path)
+    assert prompted == ("mia: revision 2, +12 −2 words; from the next call on.", "")
+    assert guarded == ("guardrail prices: 1 term, for every agent; from the next call on.", "")
 
 
 # In a kernel.
