@@ -172,8 +172,10 @@ def test_a_long_call_stays_small_in_the_page(call_tab, pictures):
     page.live.get_by_text("earlier lines not shown here").wait_for()
     assert page.live.locator(".pnb-line").count() == 200
     assert page.live.locator(".pnb-bars .pnb-bar").count() == 30
-    box = page.live.locator(".pnb-transcript")
-    assert box.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight") < 24
+    for name in (".pnb-transcript", ".pnb-bars"):
+        box = page.live.locator(name)
+        assert box.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight") < 24, name
+    assert "earlier lines" in page.live.locator(".pnb-transcript > :first-child").inner_text()
     page.screenshot(pictures / "call-long.png")
 
 

@@ -158,7 +158,7 @@ function transcript(shared) {
     elements.set(line.id, made);
     if (before) return before.replaceWith(made);
     const next = [...list.children].findLast((child) => child.dataset.place && Number(child.dataset.place) < line.place);
-    return next ? next.after(made) : list.prepend(made);
+    return (next ?? earlier).after(made);
   }
   function lines(changed, gone) {
     for (const id of gone) { elements.get(id)?.remove(); elements.delete(id); }
@@ -208,7 +208,7 @@ function bars(shared) {
         bar.pieces.length ? h("span", { class: "pnb-total" }, bar.told, bar.cut ? h("span", { class: "pnb-accent", text: " cut", title: "the caller interrupted this reply" }) : null) : h("span"))));
       fill(key, legendRow(shared.legend, known));
       rows.append(growing);
-      rows.scrollTop = rows.scrollHeight;
+      end();
     }
     growing.hidden = !waits;
     if (waits) {
@@ -220,6 +220,7 @@ function bars(shared) {
     none.hidden = known.length > 0 || waits;
     none.textContent = shared.on ? "A bar comes with each turn of the caller." : "The caller took no turn.";
   }
+  const end = () => { rows.scrollTop = rows.scrollHeight; };
   const grown = h("div", { class: "pnb-grows" });
   const growing = h("div", { class: "pnb-bar-row", hidden: true }, h("span", { class: "pnb-muted" }), h("div", {}, grown), h("span", { class: "pnb-total pnb-muted" }));
   const none = h("p", { class: "pnb-muted pnb-small" });
@@ -227,6 +228,7 @@ function bars(shared) {
   return {
     element: h("div", { class: "pnb-stack pnb-tight" }, h("div", { class: "pnb-row pnb-baseline" }, h("h4", { text: "Reply gap by turn" }), scale), none, rows, key),
     update,
+    close: onWidth(rows, end),
     reset() { drawn = ""; },
   };
 }
@@ -338,6 +340,7 @@ function liveView(shared, root) {
   return () => {
     clearInterval(timer);
     said.close();
+    waits.close();
     shared.views.delete(view);
   };
 }
