@@ -215,7 +215,7 @@ class Link {
   again(ways, hello) {
     this.tries += 1;
     if (this.tries > 2) this.become("", "gone");
-    setTimeout(() => this.closed || this.connect(ways, hello), Math.min(10_000, 500 * 2 ** this.tries));
+    setTimeout(() => this.closed || this.comm?.dead || this.connect(ways, hello), Math.min(10_000, 500 * 2 ** this.tries));
   }
 
   beat() {
