@@ -273,7 +273,7 @@ def test_in_ipython_text_is_data_and_what_is_wrong_is_one_sentence(tmp_path: Pat
 def test_the_cells_in_the_readme_do_what_they_say(tmp_path: Path) -> None:
     prompt, guardrail, _ = re.findall(r"^```ipython\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     (_, _, prompted, guarded) = in_ipython(["%load_ext patter_nb", MADE, prompt, guardrail], tmp_path)
-    assert prompted == ("mia: revision 2, +12 −2 words; from the next call on.", "")
+    assert prompted == ("mia: revision 2, +11 −2 words; from the next call on.", "")
     assert guarded == ("guardrail prices: 1 term, for every agent; from the next call on.", "")
 
 
