@@ -45,8 +45,9 @@ class Store:
 
     A thread of its own writes, and no call ever waits for it. What cannot be written waits in memory, in its order, and is tried
     again after 0.1 to 10 seconds until it can; `problem` says why, and how many rows wait. So a call does not notice when the
-    database is restarted, unreachable or full, and loses nothing by it. A kernel that is killed loses what waits, which while all
-    is well is the turn that is open. The end of the process is put off for at most 2 seconds.
+    database is restarted, unreachable or full, and loses nothing by it. A kernel that is killed loses the turn that is open and
+    what waits: nothing while all is well, and on a busy machine what was closed a moment before. The end of the process is put
+    off for at most 2 seconds.
     """
 
     def __init__(self, path_or_url: str | os.PathLike[str] | None = None, *, store_numbers: bool = False) -> None:
