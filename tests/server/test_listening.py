@@ -146,7 +146,7 @@ def test_a_stop_closes_what_is_open_and_does_not_wait_for_it():
     run(main())
 
 
-def test_a_loop_that_ends_leaves_no_port_behind_and_says_nothing(capfd):
+def test_a_loop_that_ends_leaves_no_port_behind_and_says_nothing(capfd, caplog):
     async def main():
         server = serve(saying("one"), loop=asyncio.get_running_loop())
         await answer(server)
@@ -159,6 +159,7 @@ def test_a_loop_that_ends_leaves_no_port_behind_and_says_nothing(capfd):
     with socket.create_server(("127.0.0.1", server.port)):
         assert server.stopped
     assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_a_server_whose_loop_never_turned_again_is_replaced():
