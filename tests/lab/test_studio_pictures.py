@@ -142,8 +142,6 @@ def gone(scene: Scene) -> None:
     scene.field("System prompt").fill("You are the owner of {company}.")
     scene.page.restart_kernel()
     scene.state("gone")
-    # Of the softphone's line, which went with the kernel, the browser itself writes that it is closed.
-    scene.page.errors[:] = [error for error in scene.page.errors if "/softphone/line" not in error]
 
 
 def tools(scene: Scene) -> None:

@@ -8,7 +8,7 @@ class Editing {
     this.model = model;
     this.views = new Set();
     this.errors = {};
-    this.said = "";
+    this.swaps = new Map();
     this.channel = new Channel(model, () => this.update());
     this.draft = new Draft(`${this.state.place}:${this.state.tab}:${this.state.agent}`, (name) => this.base(name));
     model.on("change:state", () => { this.draft.settle(); this.update(); this.changed(); });
@@ -26,7 +26,6 @@ class Editing {
     this.draft.set(name, value);
     delete this.errors[name];
     delete this.errors[""];
-    this.said = "";
     this.update();
     this.changed();
   }
@@ -45,14 +44,20 @@ class Editing {
 
   answered(answer) {
     this.errors = answer.ok ? {} : { [this.draft.has(answer.field) ? answer.field : ""]: answer.error };
-    if (answer.ok && this.appliedLast?.revision !== answer.revision) this.said = "";
   }
 
-  /** The swap itself said so. */
+  /** The swap itself said so; the state that is read after it says the same, and a little later. */
   applied(told) {
-    this.appliedLast = told;
-    this.said = `Revision ${told.revision} took effect in turn ${told.turn}.`;
+    this.swaps.set(told.call_id, told);
     this.update();
+  }
+
+  /** The calls that are on, with what their swaps have said. */
+  get calls() {
+    return this.state.calls.map((call) => {
+      const swap = this.swaps.get(call.id);
+      return swap && swap.revision === call.staged ? { ...call, revision: swap.revision, since: swap.turn, staged: null } : call;
+    });
   }
 
   revert() {
@@ -74,15 +79,17 @@ function standing(shared) {
     const kept = draft.restored ? " It was written before this widget was made, and kept." : "";
     return { state: "unsaved", tone: "accent", words: `Unsaved: ${listed(draft.names.map((name) => shared.label(name)))}.${kept}` };
   }
-  const waiting = state.calls.find((call) => call.staged !== null);
+  const { calls } = shared;
+  const waiting = calls.find((call) => call.staged !== null);
   if (waiting) {
     const words = `Revision ${waiting.staged} is staged: the next reply begins with it, until then revision ${waiting.revision} speaks.`;
     return { state: "staged", tone: "accent", words };
   }
-  const [call] = state.calls;
+  const [call] = calls;
   if (call) {
     const since = call.since === null ? "since the call began" : `as of turn ${call.since}`;
-    return { state: "live", tone: "good", words: `Revision ${call.revision} is live ${since}.` };
+    const others = calls.length > 1 ? ` So is revision ${listed(calls.slice(1).map((other) => String(other.revision)))} in other calls.` : "";
+    return { state: "live", tone: "good", words: `Revision ${call.revision} is live ${since}.${others}` };
   }
   return { state: "ready", tone: "muted", words: `Revision ${state.revision}: the next call begins with it.` };
 }
@@ -129,12 +136,11 @@ function actions(shared) {
   const element = h("div", { class: "pnb-actions pnb-stack pnb-tight" }, line, wrong, h("div", { class: "pnb-row" }, note, turn, call, revert));
   return { element, update() {
     const stands = standing(shared);
-    const acknowledged = stands.state === "live" && shared.said ? ` ${shared.said}` : "";
     line.dataset.state = shared.channel.gone ? "gone" : stands.state;
     line.dataset.revision = shared.state.revision;
     line.className = `pnb-row pnb-status pnb-${stands.tone}`;
     dot.classList.toggle("pnb-hollow", ["unsaved", "ready"].includes(stands.state));
-    sentence.textContent = shared.channel.gone ? "The kernel has restarted." : stands.words + acknowledged;
+    sentence.textContent = shared.channel.gone ? "The kernel has restarted." : stands.words;
     wrong.hidden = !shared.errors[""];
     wrong.textContent = shared.errors[""] ?? "";
     if (note.value !== shared.draft.note) note.value = shared.draft.note;
