@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -176,6 +177,23 @@ def test_a_hook_that_is_taken_away_is_gone_from_every_agent(phone: Patter) -> No
     assert phone.line("agent").newest.agent.hooks is None
     assert phone.line("closed").newest.agent.hooks == PipelineHooks(fail_closed=True)
     assert not phone.diff(1, None, "agent")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A speech-to-speech service, as an agent is given it."""
+
+    voice: str = "marin"
+    model: str = "m1"
+    kind: str = "openai_realtime"
+
+
+def test_an_agent_with_an_engine_has_no_use_for_hooks_and_is_given_none(phone: Patter) -> None:
+    phone.agent("You are a test.", name="before", engine=Service())
+    phone.hook("before_llm", first)  # would warn that it is not used, which is an error here
+    after = phone.agent("You are a test.", name="after", engine=Service())
+    assert (phone.agents["before"].hooks, after.hooks) == (None, None)
+    assert len(phone.line("before").revisions) == 1
 
 
 SIX = "before_send_to_stt, after_transcribe, before_llm, after_llm, before_synthesize, after_synthesize"
