@@ -98,7 +98,7 @@ def cost_picture(frame: pd.DataFrame, by: By = "turn") -> Picture:
     for index, bar in enumerate(bars):
         shapes += bar_shapes(chart, _with_stub(bar, chart), HEAD_HEIGHT + ROW_HEIGHT * index)
     drawn = {piece.column for bar in bars for piece in bar.pieces}
-    names = {part: name for part, name in _NAMES.items() if part in drawn}
+    names = {part: name for part, name in _NAMES.items() if part in drawn and (by != "service" or part == UNKNOWN)}
     colours, bottom = legend(DOLLARS, names, 0.0, HEAD_HEIGHT + rows + 10, WIDTH)
     across, down = (0.0, limit), (-0.5, len(bars) - 0.5)
     area = Area(_LEFT, HEAD_HEIGHT, WIDTH - _LEFT - right, rows, across, down, "USD", "rows")

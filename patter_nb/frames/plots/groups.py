@@ -67,10 +67,17 @@ def _value(name: str, value: Any) -> str:
 
 
 def caller_turns(frame: pd.DataFrame, who: str) -> pd.DataFrame:
-    """The turns that statistics are over, in the order of time."""
+    """The turns that statistics are over, call after call, in the order of time."""
+    import pandas as pd
+
     needs.need_columns(frame, ["gap_ms"], who)
     mine = needs.caller_turns(frame)
-    return mine.sort_values("started_at", kind="stable") if "started_at" in frame.columns else mine
+    if "started_at" not in mine.columns:
+        return mine
+    calls, at = pd.Series(calls_of(mine)), mine["started_at"].reset_index(drop=True)
+    began = at.groupby(calls).transform("min")
+    order = pd.DataFrame({"began": began, "call": calls, "at": at}).sort_values(["began", "call", "at"], kind="stable")
+    return mine.iloc[order.index]
 
 
 def numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:

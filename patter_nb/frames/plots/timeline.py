@@ -80,7 +80,7 @@ def timeline_picture(frame: pd.DataFrame) -> Picture:
     course = _course(frame, mine)
     end, beyond = axis_end(course.gaps[np.isfinite(course.gaps)], 100.0)
     across = (0.0, max(1.0, float(course.at.max()) * 1.02)) if course.by_clock else (0.5, max(1.5, len(mine) + 0.5))
-    x_label = "minutes of the call" if course.by_clock else "turns, in the order of time"
+    x_label = "minutes of the call" if course.by_clock else "turns, call after call"
     area = Area(_LEFT, _TOP, WIDTH - _LEFT - 24, _HEIGHT, across, (end, 0.0), x_label, "reply gap, ms")
     shapes = [*grid(area, _ticks(course, area), labelled(end, whole_text, 5)), *_revisions(course, area)]
     shapes += _bands(course, area) if len(mine) > MOST_DOTS else _points(course, area, end)

@@ -40,6 +40,15 @@ def test_several_calls_lie_in_a_row_in_the_order_of_time_whatever_the_order_of_t
     assert [gap for _, gap in found] == pytest.approx(turns["gap_ms"].tolist())
 
 
+def test_calls_that_were_on_at_the_same_time_lie_one_after_the_other() -> None:
+    turns = fake_turns(12, 3, 3)
+    seconds = turns.groupby("call_id").cumcount() * 7.3 + turns["revision"].astype(float)
+    turns["started_at"] = turns["started_at"].min() + pd.to_timedelta(seconds, unit="s")
+    picture = timeline_picture(turns.sample(frac=1.0, random_state=1))
+    assert [gap for _, gap in points(picture)] == pytest.approx(turns["gap_ms"].tolist())
+    assert len([shape for shape in lines(picture, "accent") if shape.width == 1.8]) == 3
+
+
 def test_each_revision_begins_at_a_line_and_has_its_median() -> None:
     turns = fake_turns(30, 3, 3)
     picture = timeline_picture(turns)
