@@ -92,6 +92,16 @@ def prompt(live: Live, turn: int) -> str:
     return live.take(turn).revision.agent.system_prompt
 
 
+def test_what_was_taken_last_is_told_with_its_turn_and_not_what_waits() -> None:
+    line, (live,) = a_line()
+    assert (live.taken.revision.number, live.taken.edit_effective_turn) == (1, None)
+    line.propose({"system_prompt": "Two."})
+    assert live.taken.revision.number == 1
+    taken = live.take(3)
+    line.propose({"system_prompt": "Three."})
+    assert (live.taken, taken.edit_effective_turn, live.newest.number) == (taken, 3, 3)
+
+
 def test_an_edit_of_all_calls_waits_in_each_for_its_next_reply_and_is_what_later_calls_begin_with() -> None:
     line, (one, two) = a_line(2)
     edit = line.propose({"system_prompt": "Two."}, note="why")
