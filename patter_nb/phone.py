@@ -15,7 +15,7 @@ from patter_nb.agent import Agent, AgentSettings
 from patter_nb.agents import Agents
 from patter_nb.call import Call
 from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks, SpeechCallbacks
-from patter_nb.callers import check_first_line, read_caller
+from patter_nb.callers import read_caller
 from patter_nb.console import ConsoleTest
 from patter_nb.edits import Edits
 from patter_nb.errors import ConfigError, ConfigTypeError
@@ -46,8 +46,7 @@ from patter_nb.simulation import SimulatedTest
 from patter_nb.softphone import Softphone
 from patter_nb.softphone.call import SoftphoneTest
 from patter_nb.softphone.listening import let_hear
-from patter_nb.softphone.ordered import calling, listening
-from patter_nb.softphone.ordered import show as show_softphone
+from patter_nb.softphone.ordered import calling, listening, spoken_test
 from patter_nb.studio import Studio
 
 
@@ -155,8 +154,7 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
                 pinned=pinned,
             )
         loop = running_loop()
-        softphone = calling(caller, speed=speed, noise_db=noise_db)
-        script = () if softphone is not None else read_caller(caller)
+        who = calling(caller, speed=speed, noise_db=noise_db) or read_caller(caller)
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
         check_numbers(noise_db, seed)
 
@@ -165,21 +163,11 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
             check_speed(speed, agent)
 
         with self._chosen(agent, callbacks, pinned, fits, loop) as (call, setting):
-            shared: dict[str, Any] = {"seed": seed, "record": record, **setting}
-            work: SimulatedTest | SoftphoneTest
-            if softphone is not None:
-                if caller is None:
-                    show_softphone(softphone)
-                work = SoftphoneTest(self._log, call.live, softphone, **shared)
-            else:
-                check_first_line(script, greets=bool(call.live.current.agent.greeting))
-                work = SimulatedTest(self._log, call.live, script, speed=speed, noise_db=noise_db, **shared)
-        if ear is not None and listen is True:
-            show_softphone(ear)
-        self._hold(call, work, show)
+            asked: dict[str, Any] = {"speed": speed, "noise_db": noise_db, "seed": seed, "record": record}
+            work = spoken_test(self._log, call.live, who, shown=caller is None, **asked, **setting)
         if ear is not None:
-            let_hear(call, ear)
-        return call
+            let_hear(call, ear, shown=listen is True)
+        return self._hold(call, work, show)
 
     def console(
         self,

@@ -8,6 +8,7 @@ from base64 import b64encode
 
 from patter_nb.audio import g711
 from patter_nb.call import Call
+from patter_nb.softphone.ordered import show
 from patter_nb.softphone.softphone import Softphone
 
 BEHIND_SECONDS = 0.5
@@ -19,8 +20,10 @@ MOST_SECONDS = 5.0
 _following: set[asyncio.Task[None]] = set()
 
 
-def let_hear(call: Call, softphone: Softphone) -> None:
-    """Play the call on the softphone until it is over."""
+def let_hear(call: Call, softphone: Softphone, *, shown: bool) -> None:
+    """Play the call on the softphone until it is over; `shown`: display it under the running cell."""
+    if shown:
+        show(softphone)
     task = asyncio.get_running_loop().create_task(_follow(call, softphone), name=f"listen to call {call.id}")
     _following.add(task)
     task.add_done_callback(_following.discard)

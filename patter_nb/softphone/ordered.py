@@ -1,11 +1,16 @@
-"""Which softphone calls in a test, if one does."""
+"""Who calls in a spoken test, and who listens: which softphone, if one does."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from patter_nb.callers import Script, check_first_line
 from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.live import Live
 from patter_nb.notebook.display import in_notebook
+from patter_nb.records.log import CallLog
+from patter_nb.simulation import SimulatedTest
+from patter_nb.softphone.call import SoftphoneTest
 from patter_nb.softphone.softphone import Softphone
 
 
@@ -52,6 +57,18 @@ def listening(listen: Any, caller: Any, *, speed: str, record: bool) -> Softphon
     softphone = _new() if listen is True else listen
     softphone.check_free("listen")
     return softphone
+
+
+def spoken_test(
+    log: CallLog, live: Live, caller: Script | Softphone, *, shown: bool, speed: Any, noise_db: float | None, **shared: Any
+) -> SimulatedTest | SoftphoneTest:
+    """The test call of this caller; `shown`: its softphone is displayed under the running cell."""
+    if isinstance(caller, Softphone):
+        if shown:
+            show(caller)
+        return SoftphoneTest(log, live, caller, **shared)
+    check_first_line(caller, greets=bool(live.current.agent.greeting))
+    return SimulatedTest(log, live, caller, speed=speed, noise_db=noise_db, **shared)
 
 
 def show(softphone: Softphone) -> None:
