@@ -220,3 +220,12 @@ def test_hooks_that_run_while_the_silence_is_granted_cost_the_caller_nothing(
     found = attribute(turn(1, {**full, "transcript_hooks_started_at": 2.25, "transcript_hooks_ended_at": 2.31}))
     assert (found.part("endpointing").ms, found.part("transcript_hooks").ms) == pytest.approx((320, 0))
     assert found.gap_ms == pytest.approx(1045)
+
+
+def test_the_pieces_of_a_span_are_in_the_order_of_time_whatever_order_stalls_came_in(
+    full: dict[str, float], turn: Callable[..., TurnFacts]
+) -> None:
+    found = attribute(turn(1, full), [Stall(2.9, 0.02), Stall(2.4, 0.1), Stall(2.45, 0.1)])
+    pieces = found.part("stall").pieces
+    assert list(pieces) == sorted(pieces)
+    assert found.part("stall").ms == pytest.approx(170)
