@@ -125,9 +125,8 @@ def opened() -> Iterator[Callable[..., Store]]:
 
     yield make
     for store in stores:
-        if store.problem is not None:
+        if not store.close(timeout_seconds=10.0 if store.problem is None else 0.1):
             store._writer.begin_again()
-        store.close()
 
 
 @pytest.fixture

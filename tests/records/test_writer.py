@@ -182,7 +182,8 @@ def test_stopping_writes_the_rest_and_ends_the_thread(shelf: Shelf, writer: Writ
     assert len(shelf.rested) == 2
 
 
-def test_what_comes_while_the_thread_rests_is_written_by_it(shelf: Shelf) -> None:
+def test_what_comes_while_the_thread_rests_is_written_by_it(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.01)
     threads: set[threading.Thread | None] = set()
 
     def rest() -> None:
