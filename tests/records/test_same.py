@@ -117,7 +117,7 @@ EVERYTHING = given(call=calls, closed=st.lists(turns, max_size=3), data=content,
                    ended=texts, revision=revisions, provider=texts, model=texts)  # fmt: skip
 A_FEW, MANY = (
     settings(max_examples=number, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate])
-    for number in (10, 200)
+    for number in (10, 100)
 )
 
 
