@@ -121,9 +121,10 @@ class Softphone:
         self.check_free()
         line = self._line = Line(call_id, agent, closed=self._hung_up)
         off_hook, self._off_hook = self._off_hook, None
-        self._enter("ringing")
         if off_hook is not None and not off_hook.gone:
-            self._pick_up(off_hook)
+            self._pick_up(off_hook)  # at once: a page lets go of its microphone while a call only rings
+        else:
+            self._enter("ringing")
         return line
 
     def check_free(self, name: str = "caller") -> None:

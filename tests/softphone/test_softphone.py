@@ -85,6 +85,10 @@ def test_talk_asks_whoever_wants_to_know_and_the_call_that_follows_is_answered(r
             await page.say("talk")
             await page.until_state("connecting")
             assert lines[0].is_picked_up
+            told = [(each["state"], each["holder"]) for each in page.came if each["event"] == "state"]
+            assert told[told.index(("calling", page.name)) :] == [("calling", page.name), ("connecting", page.name)], (
+                "a page that hears of a ringing phone lets go of its microphone"
+            )
             await page.say("talk")
             await page.say("ping")
             await page.until_event("pong")

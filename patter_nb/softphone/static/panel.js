@@ -357,7 +357,7 @@ class Panel {
   }
 
   answered({ parameters }) {
-    if (!this.engine.node) return;
+    if (!this.engine.node) return this.hangUp(); // its microphone is gone, so nobody would be heard
     this.engine.order({ muted: false });
     this.carrier.start(parameters);
   }
