@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from operator import attrgetter
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from patter_nb.records.cost import CostItem
@@ -59,7 +60,7 @@ def _end(name: str) -> Callable[[CallReading], Any]:
 
 
 def _turn(name: str) -> Callable[[TurnReading], Any]:
-    return lambda turn: getattr(turn.facts, name)
+    return attrgetter(f"facts.{name}")  # written in C, and called for every row
 
 
 def _text(name: str) -> Callable[[TurnReading], str | None]:
@@ -138,9 +139,9 @@ def _span(kind: SpanKind) -> Column[TurnReading]:
     from_to = f"from {kind.start} to {kind.end}" if kind.start else "from loop_stall events"
     missing = "without a gap; when one of its instants was not recorded" if kind.start else "without a gap; in virtual time"
     doc = f"Part of gap_ms: {kind.doc} ({from_to}), as far as no stage before it took that time."
-    part = kind.name
+    place = SPANS.index(kind)
     return Column(
-        kind.column, lambda turn: turn.attribution.part(part).ms, "float64", doc, unit="ms", owner=kind.owner, missing=missing
+        kind.column, lambda turn: turn.attribution.parts[place].ms, "float64", doc, unit="ms", owner=kind.owner, missing=missing
     )
 
 
@@ -163,7 +164,7 @@ def _latency(name: str) -> Column[TurnReading]:
     doc = f"Patter's field: from {start} to {end}, never below 0."
     missing = "when one of its instants was not recorded"
     owner = _LATENCY_OWNERS.get(name, "")
-    return Column(name, lambda turn: turn.latency.value(name), "float64", doc, unit="ms", owner=owner, missing=missing)
+    return Column(name, attrgetter(f"latency.{name}"), "float64", doc, unit="ms", owner=owner, missing=missing)
 
 
 def _usd(service: Literal["stt", "llm", "tts"], label: str) -> Column[TurnReading]:
@@ -223,7 +224,7 @@ TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
     ),
     *(_latency(name) for name in FORMULAS),
     Column(
-        "agent_response_ms", lambda turn: turn.latency.value("agent_response_ms"), "float64",
+        "agent_response_ms", attrgetter("latency.agent_response_ms"), "float64",
         "Patter's field: endpoint_ms + llm_ttft_ms + tts_ms.", unit="ms", missing="when one of the three is",
     ),
     Column(

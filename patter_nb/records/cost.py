@@ -100,6 +100,8 @@ def breakdown(items: Sequence[CostItem], prices: PriceBook) -> CostBreakdown:
 
 def _priced(usage: Iterable[Usage], prices: PriceBook) -> tuple[float, tuple[str, ...]]:
     costs = [(each, prices.usd(each)) for each in usage]
+    if len(costs) == 1 and not math.isnan(costs[0][1]):
+        return costs[0][1], ()  # nearly always
     unknown = (f"no price of {each.service} {each.provider}/{each.model}" for each, usd in costs if math.isnan(usd))
     return math.fsum(usd for _, usd in costs), tuple(dict.fromkeys(unknown))
 

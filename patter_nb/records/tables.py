@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from patter_nb.records.columns import (
@@ -59,9 +60,24 @@ def frame(columns: Sequence[Column[Row]], rows: Iterable[Row]) -> pd.DataFrame:
     import pandas as pd
 
     prepare_frames()
+    left = iter(rows)
+    parts = [_part(columns, left)]
+    while len(parts[-1]) == _AT_ONCE:
+        parts.append(_part(columns, left))
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+_AT_ONCE = 5000
+"""Rows that are single values at the same time, which take three times as much room as in a frame."""
+
+
+def _part(columns: Sequence[Column[Row]], rows: Iterator[Row]) -> pd.DataFrame:
+    """The next rows; what each was read from need not stay in memory."""
+    import pandas as pd
+
     found: list[list[Any]] = [[] for _ in columns]
     steps = [(each.read, values.append) for each, values in zip(columns, found, strict=True)]
-    for row in rows:  # one after the other, so that what a row is read from need not stay in memory
+    for row in islice(rows, _AT_ONCE):
         for read, keep in steps:
             keep(read(row))
     series = (pd.Series(values, dtype=pandas_dtype(each)) for each, values in zip(columns, found, strict=True))
