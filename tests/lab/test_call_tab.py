@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from patter_nb.notebook.studio.style import STUDIO_STYLE
+
 pytestmark = pytest.mark.slow
 
 AGENT = """
@@ -72,6 +74,18 @@ def call_tab(open_page):
 
 def lines(page):
     return [line.inner_text().split("\n") for line in page.live.locator(".pnb-line").all()]
+
+
+def test_talk_keeps_its_colour_under_the_pointer(call_tab):
+    """Its words are white, and the pointer rests on the same button when it has become Hang up."""
+    page = call_tab("phone.studio(make(phone))")
+    page.tab.get_by_text("Press Talk to call.").wait_for()
+    page.page.add_style_tag(content=STUDIO_STYLE)  # which widget brings its style sheet last is chance
+    talk = page.tab.get_by_role("group", name="Softphone").get_by_role("button", name="Talk")
+    colour = "button => getComputedStyle(button).backgroundColor"
+    away = talk.evaluate(colour)
+    talk.hover()
+    assert (talk.evaluate("button => button.matches(':hover')"), talk.evaluate(colour)) == (True, away)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
