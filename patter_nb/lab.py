@@ -17,9 +17,6 @@ FOLDER = Path("patter_nb-notebooks")
 SUFFIXES = (".ipynb", ".png")
 """The notebooks and their pictures."""
 
-QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
-"""JupyterLab neither asks the network for its news and versions, nor its user whether it may, with a box above the notebook."""
-
 
 @dataclass(frozen=True, slots=True)
 class Copied:
@@ -74,8 +71,8 @@ def open_lab(folder: Path, *, browser: bool = True, arguments: Sequence[str] = (
     from jupyterlab.labapp import LabApp
 
     first = [f"--LabApp.default_url=/lab/tree/{quote(path.name)}" for path in sorted(folder.glob("*.ipynb"))[:1]]
-    closed = [] if browser else ["--no-browser"]
-    given = [f"--ServerApp.root_dir={folder.resolve()}", *first, *QUIET, *closed, *arguments]
+    quiet = [] if browser else ["--no-browser"]
+    given = [f"--ServerApp.root_dir={folder.resolve()}", *first, *quiet, *arguments]
     try:
         LabApp.launch_instance(argv=given)
     except SystemExit as ended:

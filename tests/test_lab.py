@@ -205,9 +205,7 @@ def test_jupyterlab_is_opened_on_the_notebooks_and_ends_when_it_is_shut_down(tmp
 
         listed = {each["name"] for each in json.loads(ask("api/contents"))["content"]}
         assert {name for name in OURS if "/" not in name} <= listed
-        page = ask("lab").decode()
-        assert "JupyterLab" in page
-        assert re.search(r'"news": \{"disabled": true\}', page), "it asks whether it may fetch news"
+        assert b"JupyterLab" in ask("lab")
         ask("api/shutdown", "POST")
         assert program.wait(60) == 0
     assert "/lab/tree/01_first_call.ipynb?token=" in told[-1]
