@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 from patter_nb.agent import APPLIES, Agent
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from patter_nb.records.log import CallLog
     from patter_nb.records.store import Store
 
+_every: weakref.WeakSet[Shell] = weakref.WeakSet()
+"""The studios of all phones, since a cell that is run again may have made its phone again, too."""
+
 
 class Studio:
     """The part of `Patter` that a notebook shows as widgets."""
@@ -38,18 +42,21 @@ class Studio:
     def studio(self, agent: Agent | str | None = None) -> Any:
         """Widgets that edit an agent, between calls and during them; the last expression of a cell shows them.
 
-        `agent`: the agent or its name; left out, the one that was made last. Several studios stay in step. Running the cell
-        again closes the one that it showed before. `MissingExtra` where anywidget or ipywidgets is not installed.
+        `agent`: the agent or its name; left out, the one that was made last. Several studios stay in step. A cell that is run
+        again shows the studio that it showed before, with a call that is on there, or closes it where it shows another agent
+        now. `MissingExtra` where anywidget or ipywidgets is not installed.
         """
         name = None if agent is None else self._agents.line(agent).name
         loop = kernel_loop() or _running_loop()
-        from patter_nb.notebook.studio.shell import Shell
+        from patter_nb.notebook.studio.shell import Shell, running_cell
 
+        for other in [each for each in _every if each.shown_by(running_cell())]:
+            if other in self._studios and other.shows(name):
+                return other.widget
+            other.close()
         shell = Shell(self._ports(loop), lambda: list(self._agents.newest()), name)
-        for other in self._studios:
-            if shell.takes_the_place_of(other):
-                other.close()
         self._studios = [*(other for other in self._studios if not other.closed), shell]
+        _every.add(shell)
         on_loop(loop, self._follow_calls)
         return shell.widget
 

@@ -67,14 +67,23 @@ def test_a_real_call_is_seen_in_the_studio_from_its_beginning_to_its_end(phone):
         box = phone.studio(agent)
         header, prompt = box.children[0], box.children[1].children[0]
         seen: list[int] = []
-        header.observe(lambda change: seen.append(len(change["new"]["calls"])), "state")
-        call = phone.test(agent, ["One?", "Two?"], speed="max", show=False)
+        begun = asyncio.Event()
+
+        def look(change: dict[str, Any]) -> None:
+            seen.append(len(change["new"]["calls"]))
+            begun.set()
+
+        async def wait_until_it_is_seen(_: object) -> None:
+            await begun.wait()
+
+        header.observe(look, "state")
+        call = phone.test(agent, ["One?", "Two?"], speed="max", show=False, on_call_start=wait_until_it_is_seen)
         await call.ended()
         async with asyncio.timeout(10):
             while prompt.state["revisions"][0]["turns"] != 2 or header.state["calls"]:  # noqa: ASYNC110 (no event of its own)
                 await asyncio.sleep(0)
         assert prompt.state["revisions"][0]["gap_p50_ms"] > 0
-        assert 1 in seen
+        assert seen[0] == 1
         assert seen[-1] == 0
 
     asyncio.run(main())

@@ -182,3 +182,31 @@ def test_a_call_is_heard_while_it_runs(open_page, pictures):
     page.screenshot(pictures / "softphone-listening.png")
     page.ask("call.stop()")
     page.page.get_by_text("Call over").wait_for()
+
+
+def test_a_studio_whose_cell_is_run_again_keeps_its_call(open_page, microphone):
+    page = start(open_page, microphone, cells=(SETUP, "phone.studio(agent)"))
+    studio = page.output(1)
+    studio.get_by_role("tab", name="Call", exact=True).click()
+    studio.get_by_role("button", name="Talk").click()
+    studio.get_by_text("On a call with agent").wait_for()
+    page.ask("call = phone.last_call")
+    for _ in range(2):
+        page.run(1)
+        studio.get_by_text("Speak.").wait_for()
+    until_answered(page)
+    studio.get_by_role("button", name="Hang up").first.click()
+    page.ask("await call.ended(20)")
+    assert page.ask(ROWS).strip().endswith("caller hung up")
+
+
+def test_a_call_goes_on_in_the_other_view_of_its_widget(open_page, microphone):
+    page = start(open_page, microphone, cells=(SETUP, "softphone = Softphone()\ncall = phone.test(agent, softphone)\nsoftphone", "softphone"))
+    page.output(1).get_by_role("button", name="Talk").click()
+    page.output(2).get_by_text("You talk on another page.").wait_for()
+    page.run(1, source="1")
+    page.output(2).get_by_text("Speak.").wait_for()
+    until_answered(page)
+    page.output(2).get_by_role("button", name="Hang up").click()
+    page.ask("await call.ended(20)")
+    assert page.ask(ROWS).strip().endswith("caller hung up")

@@ -8,7 +8,7 @@ from typing import Any
 
 from patter_nb.errors import ConfigError, need
 from patter_nb.notebook.studio.live import LivePanel
-from patter_nb.notebook.studio.panel import WHAT, Panel
+from patter_nb.notebook.studio.panel import WHAT, Panel, close_widget
 from patter_nb.notebook.studio.ports import Ports
 
 FIRST_LINES = ("Hi, when is dinner?", "Thanks, bye.")
@@ -36,9 +36,10 @@ class CallTab:
         self._editor = Panel(ports.loop, ("caller",), self._caller, {"keep": self._keep, "run": self._run})
         self._live = LivePanel(ports)
         self._stop = ports.watch(self._look)
-        callers = widgets.Box([_sized(self._softphone.widget, "1 1 440px"), _sized(self._editor.widget, "1 1 480px")])
-        callers.layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="20px 28px")
-        self.widget = widgets.VBox([callers, self._live.widget], layout=widgets.Layout(grid_gap="20px"))
+        layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="20px 28px")
+        both = [_sized(self._softphone.widget, "1 1 440px"), _sized(self._editor.widget, "1 1 480px")]
+        self._callers = widgets.Box(both, layout=layout)
+        self.widget = widgets.VBox([self._callers, self._live.widget], layout=widgets.Layout(grid_gap="20px"))
         for name in ("pnb-ui", "pnb-body"):
             self.widget.add_class(name)
         self._look()
@@ -49,7 +50,13 @@ class CallTab:
         self._editor.close()
         self._softphone.off_talk(self._talk)
         self._softphone.close()
-        self.widget.close()
+        for widget in (self._softphone.widget, self._callers, self.widget):
+            close_widget(widget)
+
+    @property
+    def on_the_phone(self) -> bool:
+        """Whether somebody talks, or listens, on the softphone of the tab."""
+        return bool(self._softphone.is_busy)
 
     def _talk(self) -> None:
         """Talk was pressed while no call was on. What is wrong with the agent, the softphone says."""
@@ -72,6 +79,8 @@ class CallTab:
         if self._caller["noise_db"]:
             settings["noise_db"] = float(self._caller["noise_db"])
         if self._caller["listen"]:
+            if self._softphone.in_use:
+                raise ConfigError("The softphone is in use: hang up first, or switch “heard while it runs” off.")
             settings["listen"] = self._softphone
         call = self._ports.phone.test(self._line.newest.agent, caller=lines, show=False, **settings)
         return {"call": call.id}

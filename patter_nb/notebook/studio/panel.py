@@ -36,6 +36,13 @@ def widget_class(*names: str) -> Any:
     return type(f"{names[-1].title()}Panel", (anywidget.AnyWidget,), parts)
 
 
+def close_widget(widget: Any) -> None:
+    """Close a widget with its layout, which ipywidgets keeps, and every page with it, as a widget of its own."""
+    layout = widget.layout
+    widget.close()
+    layout.close()
+
+
 class Asked:
     """The order that is being carried out: whoever is told of its effects later says which order had them."""
 
@@ -80,7 +87,7 @@ class Panel:
             self.widget.on_msg(self._arrived, remove=True)
             for task in list(self._tasks):
                 task.cancel()
-            self.widget.close()
+            close_widget(self.widget)
 
     def _arrived(self, _widget: Any, content: Any, _buffers: Any) -> None:
         on_loop(self.loop, self._take, content)

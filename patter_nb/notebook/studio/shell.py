@@ -12,7 +12,7 @@ from patter_nb.notebook.studio.call_tab import call_tab
 from patter_nb.notebook.studio.calls_tab import calls_tab
 from patter_nb.notebook.studio.editing import on_air
 from patter_nb.notebook.studio.guardrails_tab import guardrails_tab
-from patter_nb.notebook.studio.panel import WHAT, Asked, Panel
+from patter_nb.notebook.studio.panel import WHAT, Asked, Panel, close_widget
 from patter_nb.notebook.studio.ports import Ports
 from patter_nb.notebook.studio.prompt_tab import prompt_tab
 from patter_nb.notebook.studio.refresh import Refresh
@@ -61,8 +61,9 @@ class Shell:
         self._ports = ports
         self._names = names
         self._agent = agent
-        self._cell = _cell()
+        self._cell = running_cell()
         self._tabs: list[Tab] = []
+        self._box: Any = None
         self.closed = False
         self._header = Panel(ports.loop, ("header",), self._collect(), {"choose": self._choose})
         self.widget = _box_class()(children=(self._header.widget,))
@@ -73,9 +74,14 @@ class Shell:
         self._show(self._collect())
         self._refresh = Refresh(ports, self._collect, self._show)
 
-    def takes_the_place_of(self, other: Shell) -> bool:
-        """Whether both were made by the same cell, which shows only the last one."""
-        return self._cell is not None and self._cell == other._cell
+    def shown_by(self, cell: str | None) -> bool:
+        """Whether this cell shows it; one that is run again shows only the last of its studios."""
+        return cell is not None and cell == self._cell and not self.closed
+
+    def shows(self, agent: str | None) -> bool:
+        """Whether it stands where a new one of this agent would: None for the last of them."""
+        names = list(self._names())
+        return self._shown == (agent or (names[-1] if names else None))
 
     def close(self) -> None:
         """Close the tabs, and listen to nothing any more."""
@@ -85,12 +91,15 @@ class Shell:
         self._refresh.close()
         self._close_tabs()
         self._header.close()
-        self.widget.close()
+        close_widget(self.widget)
 
     def _close_tabs(self) -> None:
         for tab in self._tabs:
             tab.close()
         self._tabs = []
+        if self._box is not None:
+            close_widget(self._box)
+            self._box = None
 
     def _collect(self) -> dict[str, Any]:
         names = list(self._names())
@@ -119,14 +128,16 @@ class Shell:
         widgets = need("ipywidgets", extra="nb", what=WHAT)
         self._tabs = [make(self._ports, name) for _, make in TABS]
         shown, titles = tuple(tab.widget for tab in self._tabs), tuple(title for title, _ in TABS)
-        tabs = widgets.Tab(children=shown, titles=titles, selected_index=0)
-        tabs.add_class("pnb-tabs")
-        self.widget.children = (self._header.widget, tabs)
+        self._box = widgets.Tab(children=shown, titles=titles, selected_index=0)
+        self._box.add_class("pnb-tabs")
+        self.widget.children = (self._header.widget, self._box)
 
     def _choose(self, content: Mapping[str, Any], _asked: Asked) -> None:
         name = content.get("agent")
         if name not in self._names():
             raise ConfigError(f"agent is {name!r}, and there is none of that name.")
+        if name != self._shown and any(getattr(tab, "on_the_phone", False) for tab in self._tabs):
+            raise ConfigError(f"You are on the phone with {self._shown}: hang up first, then choose {name}.")
         self._agent = str(name)
         self._show(self._collect())
 
@@ -139,7 +150,7 @@ def services(agent: Any) -> list[str]:
     return ["on_message" if part is None else type(part).__name__ for part in parts]
 
 
-def _cell() -> str | None:
+def running_cell() -> str | None:
     """What identifies the running cell, however often it is run; None where the page does not say."""
     shell = kernel_shell()
     if shell is None:

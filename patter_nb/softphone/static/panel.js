@@ -70,8 +70,7 @@ const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seco
 const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "");
 
 class Panel {
-  constructor(root, model) {
-    this.root = root;
+  constructor(model) {
     this.remote = { state: "idle", reason: "", holder: "", agent: "", muted: false, can_talk: false };
     this.trouble = "";
     this.asking = false; // whether the browser asks its user for the microphone
@@ -137,7 +136,6 @@ class Panel {
       this.note,
       this.pad,
     );
-    this.root.append(this.panel);
   }
 
   meter(name) {
@@ -154,6 +152,10 @@ class Panel {
 
   get mine() {
     return this.remote.holder === this.link.page;
+  }
+
+  get isTalking() {
+    return this.mine && ["calling", "connecting", "talking"].includes(this.remote.state);
   }
 
   view() {
@@ -370,8 +372,7 @@ class Panel {
     if (!on && this.since) Object.assign(this, { since: 0 });
     if (["idle", "ringing", "calling"].includes(state.state)) this.time.textContent = "";
     this.link.busyComm = state.state === "connecting" || state.state === "talking";
-    const needed = this.mine && ["calling", "connecting", "talking"].includes(state.state);
-    if (!needed && !this.asking && !(state.state === "listening" && this.tuned)) this.rest();
+    if (!this.isTalking && !this.asking && !(state.state === "listening" && this.tuned)) this.rest();
     this.render();
     if (state.state === "listening" && before.state !== "listening" && navigator.userActivation?.hasBeenActive) this.tune(true);
   }
@@ -399,10 +400,60 @@ class Panel {
   }
 }
 
+const KEPT_MS = 5000;
+
+class Views {
+  // All places of a page where one widget is shown, each with a panel. A call outlives its view: it goes on in another one, or in
+  // the one that is there a moment later, when a cell was run again.
+  constructor(model) {
+    this.model = model; // not that of a view, which hears nothing once its view is gone
+    this.places = new Set();
+    this.kept = null;
+  }
+
+  add(root) {
+    clearTimeout(this.end);
+    const place = { root, panel: this.kept ?? new Panel(this.model) };
+    this.kept = null;
+    this.places.add(place);
+    root.append(place.panel.panel);
+    return () => this.remove(place);
+  }
+
+  remove(place) {
+    this.places.delete(place);
+    const { panel } = place;
+    const [next] = this.places;
+    if (!panel.isTalking) panel.close();
+    else if (next) {
+      next.panel.close();
+      next.panel = panel;
+      next.root.append(panel.panel);
+    } else {
+      this.kept = panel;
+      this.end = setTimeout(() => this.close(), KEPT_MS);
+    }
+  }
+
+  close() {
+    clearTimeout(this.end);
+    this.kept?.close();
+    this.kept = null;
+  }
+}
+
 function mount(root, model) {
-  const panel = new Panel(root, model);
-  return () => panel.close();
+  return new Views(model).add(root);
 }
 
 export { Carrier, Engine, Panel, mount };
-export default { render: ({ model, el }) => mount(el, model) };
+export default () => {
+  let views;
+  return {
+    initialize({ model }) {
+      views = new Views(model);
+      return () => views.close();
+    },
+    render: ({ el }) => views.add(el),
+  };
+};

@@ -6,6 +6,9 @@ import asyncio
 
 import pytest
 
+from ipywidgets.widgets.widget import _instances
+
+from patter_nb import Patter
 from patter_nb.errors import ConfigError
 from patter_nb.notebook.studio import shell as shells
 
@@ -84,13 +87,62 @@ def test_a_closed_studio_listens_to_nothing(desk):
     desk.run(main())
 
 
-def test_a_cell_that_is_run_again_closes_the_studio_it_had_and_no_other(desk, monkeypatch):
+def test_a_cell_that_is_run_again_shows_the_studio_that_it_had(desk, monkeypatch):
+    async def main() -> None:
+        one = desk.agent(name="one")
+        boxes = []
+        for cell in ("a", "b", "a", "a", None, None):
+            monkeypatch.setattr(shells, "running_cell", lambda cell=cell: cell)
+            boxes.append(desk.phone.studio())
+        assert [boxes.index(box) for box in boxes] == [0, 1, 0, 0, 4, 5]
+        assert desk.phone._watch.lookers == 16
+        boxes[0].close()
+        monkeypatch.setattr(shells, "running_cell", lambda: "a")
+        again = desk.phone.studio()
+        assert again is not boxes[0]
+        desk.agent(name="two")
+        assert desk.phone.studio(one) is again
+        assert desk.phone.studio() is not again
+        assert again.shell.closed
+
+    desk.run(main())
+
+
+def test_a_cell_that_makes_its_phone_again_closes_the_studio_of_the_phone_before(desk, monkeypatch):
     async def main() -> None:
         desk.agent()
-        for cell in ("a", "b", "a", "a", None, None):
-            monkeypatch.setattr(shells, "_cell", lambda cell=cell: cell)
-            desk.phone.studio()
-        assert [studio._cell for studio in desk.phone._studios if not studio.closed] == ["b", "a", None, None]
-        assert desk.phone._watch.lookers == 16
+        monkeypatch.setattr(shells, "running_cell", lambda: "a")
+        before = desk.phone.studio()
+        after = Patter(store=False)
+        box = after.studio()
+        assert before.shell.closed
+        assert not box.shell.closed
+        box.close()
+
+    desk.run(main())
+
+
+def test_an_agent_is_not_changed_while_somebody_talks_to_it(desk, monkeypatch):
+    async def main() -> None:
+        desk.agent(name="one")
+        desk.agent(name="two")
+        box = desk.phone.studio()
+        page, tabs = desk.page(box.children[0]), box.shell._tabs
+        tabs[0].on_the_phone = True
+        answer = await page.ask("choose", agent="one")
+        assert answer["error"] == "You are on the phone with two: hang up first, then choose one."
+        assert box.shell._tabs is tabs
+        tabs[0].on_the_phone = False
+        assert (await page.ask("choose", agent="one"))["ok"]
+
+    desk.run(main())
+
+
+def test_nothing_of_a_closed_studio_stays_with_ipywidgets(desk):
+    async def main() -> None:
+        desk.agent()
+        before = len(_instances)
+        desk.phone.studio().close()
+        assert len(_instances) == before
 
     desk.run(main())

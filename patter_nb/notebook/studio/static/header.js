@@ -7,12 +7,19 @@ const MAKE_ONE = `agent = phone.agent(
 )`;
 
 function headerView(model, channel, el, views) {
-  const root = h("div", {});
-  el.append(root);
+  const root = h("div", {}), wrong = h("div", { class: "pnb-error", role: "alert", hidden: true });
+  el.append(root, wrong);
+
+  async function choose(agent) {
+    const answer = await channel.order("choose", { agent });
+    wrong.hidden = answer.ok;
+    wrong.textContent = answer.error ?? "";
+    update();
+  }
 
   function name(state) {
     if (state.names.length < 2) return h("span", { class: "pnb-agent-name", text: state.agent });
-    const select = h("select", { class: "pnb-input pnb-agent-name", "aria-label": "Agent", onchange: () => channel.order("choose", { agent: select.value }) },
+    const select = h("select", { class: "pnb-input pnb-agent-name", "aria-label": "Agent", onchange: () => choose(select.value) },
       state.names.map((each) => h("option", { value: each, text: each, selected: each === state.agent })));
     return select;
   }

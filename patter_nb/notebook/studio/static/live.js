@@ -318,7 +318,7 @@ function liveView(shared, root) {
       wrong.hidden = !(shared.error || known.error);
       wrong.textContent = shared.error || (known.error ? `The call failed: ${known.error}` : "");
       const dropped = known.phase === "ended" && /dropp/.test(known.ending);
-      fill(notes, dropped ? h("div", { class: "pnb-warning", text: `The line was lost: ${known.ending}. What was said until then is kept.` }) : null,
+      fill(notes, dropped ? h("div", { class: "pnb-warning", text: `The line was lost: ${known.ending.replace(/^call dropped: /, "")}. What was said until then is kept.` }) : null,
         known.notes.map((text) => h("div", { class: "pnb-note", text })));
       price.textContent = known.unknown.length ? `The cost is unknown: ${known.unknown.join("; ")}.` : "";
       notes.hidden = !notes.children.length;
