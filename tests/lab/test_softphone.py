@@ -201,7 +201,8 @@ def test_a_studio_whose_cell_is_run_again_keeps_its_call(open_page, microphone):
 
 
 def test_a_call_goes_on_in_the_other_view_of_its_widget(open_page, microphone):
-    page = start(open_page, microphone, cells=(SETUP, "softphone = Softphone()\ncall = phone.test(agent, softphone)\nsoftphone", "softphone"))
+    one = "softphone = Softphone()\ncall = phone.test(agent, softphone)\nsoftphone"
+    page = start(open_page, microphone, cells=(SETUP, one, "softphone"))
     page.output(1).get_by_role("button", name="Talk").click()
     page.output(2).get_by_text("You talk on another page.").wait_for()
     page.run(1, source="1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
 from ipywidgets.widgets.widget import _instances
 
 from patter_nb import Patter
