@@ -220,6 +220,18 @@ def test_a_second_page_shows_the_call_and_may_end_it(run, phone, microphone):
     run(main())
 
 
+def test_a_softphone_that_was_closed_is_not_looked_for(run):
+    async def main():
+        softphone = Softphone()
+        async with opened(softphone.url) as page:
+            await page.get_by_text("No call").wait_for()
+            softphone.close()
+            await page.get_by_text("This softphone is closed").wait_for()
+            await page.wait_for_timeout(1500)  # by then a page that looks for it has an error in its console
+
+    run(main())
+
+
 def test_a_wrong_token_is_told_and_nothing_else(run):
     async def main():
         softphone = Softphone()

@@ -119,6 +119,7 @@ class Link {
     this.health = "connecting";
     this.socket = null;
     this.closed = false;
+    this.over = false;
     this.tries = 0;
     this.answered = performance.now();
     this.comm = model ? new Comm(model, this.page, { text: (text) => this.text(text), lost: () => this.gone() }) : null;
@@ -154,6 +155,7 @@ class Link {
     }
     if (message.event === "pong") return this.beaten();
     if (message.event === "here") return this.here(message);
+    if (message.event === "state") this.over = message.state === "closed"; // nobody is there any more
     this.on.message(message);
   }
 
@@ -215,7 +217,12 @@ class Link {
   again(ways, hello) {
     this.tries += 1;
     if (this.tries > 2) this.become("", "gone");
-    setTimeout(() => this.closed || this.comm?.dead || this.connect(ways, hello), Math.min(10_000, 500 * 2 ** this.tries));
+    setTimeout(() => this.retry(ways, hello), Math.min(10_000, 500 * 2 ** this.tries));
+  }
+
+  retry(ways, hello) {
+    if (this.over) return this.become("", "refused");
+    if (!this.closed && !this.comm?.dead) this.connect(ways, hello);
   }
 
   beat() {
