@@ -35,7 +35,15 @@ DRAWN: dict[str, Draw] = {
     "cost by call": lambda turns, **more: plots.cost(turns, "call", **more),
     "cost by service": lambda turns, **more: plots.cost(turns, "service", **more),
 }
-both = [pytest.mark.parametrize("case", CASES), pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)]
+QUICK = ("waterfall", "waterfall by revision", "ecdf", "timeline", "cost")
+TELLING = ("no calls", "one call", "all gaps missing", "a gap of a minute", "long words", "twelve revisions")
+"""The plots and tables that are tried each time; all of them with each other are with the slow tests."""
+both = [
+    pytest.param(draw, case, id=f"{name}-{case}", marks=[] if name in QUICK and case in TELLING else [pytest.mark.slow])
+    for name, draw in DRAWN.items()
+    for case in CASES
+]
+quick = [pytest.param(draw, id=name, marks=[] if name in QUICK[1:3] else [pytest.mark.slow]) for name, draw in DRAWN.items()]
 
 
 def boxes(figure: Figure) -> list[tuple[str, Bbox]]:
@@ -45,8 +53,7 @@ def boxes(figure: Figure) -> list[tuple[str, Bbox]]:
     return [(text.get_text(), text.get_window_extent(renderer)) for text in found]
 
 
-@both[0]
-@both[1]
+@pytest.mark.parametrize(("draw", "case"), both)
 def test_every_table_has_a_plot_that_can_be_read(tables: dict[str, pd.DataFrame], draw: Draw, case: str) -> None:
     figure = draw(tables[case], dark=False)
     canvas, found = figure.bbox, boxes(figure)
@@ -59,7 +66,11 @@ def test_every_table_has_a_plot_that_can_be_read(tables: dict[str, pd.DataFrame]
         apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 3 or b.y1 <= a.y0 + 3
         assert apart, (one, other)
     assert round(figure.get_figwidth() * 100) == 880
-    assert figure_png(figure).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+def test_every_plot_can_be_saved_as_a_picture(tables: dict[str, pd.DataFrame], draw: Draw) -> None:
+    assert figure_png(draw(tables["five hundred turns"], dark=False)).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
@@ -86,7 +97,7 @@ def test_the_first_axes_have_the_coordinates_and_the_units_of_the_data(tables: d
     assert axes.get_xlim()[1] > axes.get_xlim()[0]
 
 
-@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+@pytest.mark.parametrize("draw", quick)
 def test_the_readers_own_settings_change_nothing_and_threads_draw_what_one_draws_alone(draw: Draw) -> None:
     tables = [fake_turns(count, min(count, 6), 2, seed=count) for count in (3, 20)]
     alone = [figure_png(draw(table, dark=False)) for table in tables]
