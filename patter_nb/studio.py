@@ -16,6 +16,7 @@ from patter_nb.notebook.display import in_notebook
 from patter_nb.notebook.loops import kernel_loop, on_loop
 from patter_nb.notebook.studio.ports import Phone, Ports
 from patter_nb.notebook.studio.watch import Watch
+from patter_nb.session.boundary import guard
 from patter_nb.tryout import built_in, try_check, try_tool
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Studio:
         return Ports(
             phone=cast("Phone", self),
             loop=loop,
+            guard=guard,
             watch=lambda changed: self._watch.look(loop, changed),
             applies=APPLIES,
             unused={"pipeline": ENGINE_ONLY, "openai_realtime": PIPELINE_ONLY, "elevenlabs_convai": PIPELINE_ONLY},

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "history": (*BELOW_SESSION, "call", "frames"),
     "archive": (*BELOW_SESSION, "call"),
     "softphone": ("",),
-    "studio": (*BELOW_SESSION, "agents", "archive", "call", "callers", "tryout", "softphone", "notebook"),
+    "studio": (*BELOW_SESSION, "session.boundary", "agents", "archive", "call", "callers", "tryout", "softphone", "notebook"),
     "tryout": (*BELOW_SESSION, "session", "notebook"),
     "given": (*BELOW_SESSION, "providers", "notebook"),
     "callers": (*BASES, "agent", "providers", "carriers"),

@@ -33,7 +33,7 @@ class CallTab:
         self._softphone.on_talk(self._talk)
         lines = [{"text": text} for text in FIRST_LINES]
         self._caller: dict[str, Any] = {"lines": lines, "listen": True, "noise_db": "", "running": False, "error": ""}
-        self._editor = Panel(ports.loop, ("caller",), self._caller, {"keep": self._keep, "run": self._run})
+        self._editor = Panel(ports, ("caller",), self._caller, {"keep": self._keep, "run": self._run})
         self._live = LivePanel(ports)
         self._stop = ports.watch(self._look)
         layout = widgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", grid_gap="20px 28px")

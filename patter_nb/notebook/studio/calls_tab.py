@@ -38,7 +38,7 @@ class CallsTab:
         self._stored: deque[CallReading] = deque(maxlen=REMEMBERED)
         do = {"calls": self._calls, "turns": self._turns, "turn": self._turn, "audio": self._audio}
         state = {"legend": legend(), "agent": agent, "stores": self._archive.stores}
-        self._panel = Panel(ports.loop, ("waterfall", "turn", "calls"), state, do)
+        self._panel = Panel(ports, ("waterfall", "turn", "calls"), state, do)
         self._stop = ports.watch(self._changed)
         self.widget = self._panel.widget
 

@@ -30,7 +30,7 @@ class GuardrailsTab:
         self._ports = ports
         self._line = ports.phone.line(agent)
         do: dict[str, Do] = {"apply": self._apply, "test": self._test, "check": self._check}
-        self._panel = Panel(ports.loop, ("draft", "edit", "lists", "guardrails"), self._collect(), do)
+        self._panel = Panel(ports, ("draft", "edit", "lists", "guardrails"), self._collect(), do)
         self._refresh = Refresh(ports, self._collect, self._panel.show)
         self.widget = self._panel.widget
 

@@ -39,7 +39,7 @@ class LivePanel:
         self._due = asyncio.Event()
         self._told_calls: list[dict[str, Any]] = []
         do = {"ready": self._ready, "choose": self._choose, "hangup": self._hang_up, "mute": self._mute, "say": self._say}
-        self._panel = Panel(ports.loop, ("waterfall", "live"), {"legend": legend()}, do)
+        self._panel = Panel(ports, ("waterfall", "live"), {"legend": legend()}, do)
         self.widget = self._panel.widget
         self._stop = ports.watch(self.look)
         self.look()

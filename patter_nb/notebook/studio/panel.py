@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,14 @@ from patter_nb.errors import ConfigError, need
 from patter_nb.notebook.loops import on_loop
 from patter_nb.notebook.studio.front import css, esm
 from patter_nb.notebook.studio.inbox import Inbox
+from patter_nb.notebook.studio.ports import Ports
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Answer = Mapping[str, Any]
 Do = Callable[[Mapping[str, Any], "Asked"], Awaitable[Answer | None] | Answer | None]
-"""`do(content, asked)`: what an order does. What it returns is the answer; a `ConfigError` is one, too."""
+"""`do(content, asked)`: what an order does. What it returns is the answer, and so is whatever it raises."""
 
 WHAT = "phone.studio()"
 
@@ -59,10 +61,9 @@ class Asked:
 class Panel:
     """One front end. `names`: its files, see `widget_class`; `do`: what each of its orders does, by the order's name."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, names: tuple[str, ...], state: Mapping[str, Any], do: Mapping[str, Do]
-    ) -> None:
-        self.loop = loop
+    def __init__(self, ports: Ports, names: tuple[str, ...], state: Mapping[str, Any], do: Mapping[str, Do]) -> None:
+        self.loop = ports.loop
+        self._guard = ports.guard
         self.widget = widget_class("dom", "channel", *names)(state=dict(state))
         self.closed = False
         self._do = {"ping": lambda _content, _asked: {}, **do}
@@ -104,29 +105,33 @@ class Panel:
             self._carry_out(page, due, order)
 
     def _carry_out(self, page: str, number: int, order: Mapping[str, Any]) -> None:
-        asked = Asked(self, page, number)
-        do = self._do.get(str(order.get("order")))
+        asked, name = Asked(self, page, number), str(order.get("order"))
+        do = self._do.get(name)
         content = order.get("content")
         if do is None:
             self._answer(asked, {"ok": False, "error": f"There is no order {order.get('order')!r}."})
             return
-        try:
+        with self._answering(asked, name, content):
             outcome = do(content if isinstance(content, dict) else {}, asked)
-        except ConfigError as error:
-            self._answer(asked, refusal(error, content))
-            return
-        if isinstance(outcome, Awaitable):
-            task = self.loop.create_task(self._later(asked, outcome, content), name=f"order of a studio: {order.get('order')}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        else:
-            self._answer(asked, {"ok": True, **(outcome or {})})
+            if isinstance(outcome, Awaitable):
+                task = self.loop.create_task(self._later(asked, name, outcome, content), name=f"order of a studio: {name}")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                self._answer(asked, {"ok": True, **(outcome or {})})
 
-    async def _later(self, asked: Asked, outcome: Awaitable[Answer | None], content: Any) -> None:
-        try:
+    async def _later(self, asked: Asked, name: str, outcome: Awaitable[Answer | None], content: Any) -> None:
+        with self._answering(asked, name, content):
             self._answer(asked, {"ok": True, **(await outcome or {})})
-        except ConfigError as error:
-            self._answer(asked, refusal(error, content))
+
+    @contextmanager
+    def _answering(self, asked: Asked, name: str, content: Any) -> Iterator[None]:
+        """Whatever is raised in the block is the answer: an order that is not answered is sent again and again."""
+        with self._guard(lambda told: self._answer(asked, refusal(told, content)), who=f"The order {name!r}"):
+            try:
+                yield
+            except ConfigError as error:
+                self._answer(asked, refusal(error, content))
 
     def _answer(self, asked: Asked, answer: Answer) -> None:
         message = {"kind": "answer", "page": asked.page, "number": asked.number, **plain(answer)}
@@ -134,7 +139,7 @@ class Panel:
         self.send(message)
 
 
-def refusal(error: ConfigError, content: Any) -> dict[str, Any]:
+def refusal(error: ConfigError | str, content: Any) -> dict[str, Any]:
     """Why an order was not carried out, and which of the fields that were changed it is about."""
     text, field = str(error), getattr(error, "field", None)
     changed = content.get("changes") if isinstance(content, dict) else None

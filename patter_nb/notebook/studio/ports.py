@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -98,6 +99,8 @@ class Ports:
     phone: Phone
     loop: asyncio.AbstractEventLoop
     """The kernel's: whatever a widget orders is done there, by `on_loop`."""
+    guard: Callable[..., AbstractContextManager[None]]
+    """`with guard(failed, who=...)`: whatever the block raises is handed to `failed` as one sentence about `who`."""
     watch: Callable[[Callable[[], None]], Callable[[], None]]
     """`stop = watch(changed)`: `changed()` is called on `loop` when a revision, a call or a turn of the phone may be another one
     than before."""

@@ -30,7 +30,7 @@ class PromptTab:
         self._ports = ports
         self._line = ports.phone.line(agent)
         do = {"apply": self._apply, "rollback": self._roll_back, "diff": self._diff}
-        self._panel = Panel(ports.loop, ("draft", "edit", "prompt_text", "prompt"), self._collect(), do)
+        self._panel = Panel(ports, ("draft", "edit", "prompt_text", "prompt"), self._collect(), do)
         self._refresh = Refresh(ports, self._collect, self._panel.show)
         self.widget = self._panel.widget
 

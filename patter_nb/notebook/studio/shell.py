@@ -65,7 +65,7 @@ class Shell:
         self._tabs: list[Tab] = []
         self._box: Any = None
         self.closed = False
-        self._header = Panel(ports.loop, ("header",), self._collect(), {"choose": self._choose})
+        self._header = Panel(ports, ("header",), self._collect(), {"choose": self._choose})
         self.widget = _box_class()(children=(self._header.widget,))
         self.widget.shell = self
         for name in ("pnb-ui", "pnb-surface", "pnb-studio"):

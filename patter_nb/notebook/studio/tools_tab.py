@@ -32,7 +32,7 @@ class ToolsTab:
         self._line = ports.phone.line(agent)
         self._trials: set[asyncio.Task[None]] = set()
         do = {"apply": self._apply, "try": self._try}
-        self._panel = Panel(ports.loop, ("draft", "edit", "lists", "tools"), self._collect(), do)
+        self._panel = Panel(ports, ("draft", "edit", "lists", "tools"), self._collect(), do)
         self._refresh = Refresh(ports, self._collect, self._panel.show)
         self.widget = self._panel.widget
 
