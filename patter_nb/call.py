@@ -318,6 +318,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
         turns=call.turns,
         cost=call.cost,
         latency=log.latency(call.id),
+        answered=call.state != "running" or call.duration_seconds > 0,
         speech=speech_of({"kind": event.kind, **event.data} for event in events),
         recording=None if call.state == "running" else call.audio,  # its player would start anew with every turn
         end_reason=call.end_reason,

@@ -147,6 +147,7 @@ class SpokenTest:
             record=self._record,
             real_time=self._real,
             seed=self._seed,
+            answered=call.refresh,
             turn_closed=call.refresh,
         )
 

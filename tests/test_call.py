@@ -107,6 +107,19 @@ def test_the_view_has_all_that_a_card_draws(call: Call) -> None:
     assert view.latency.loc["gap_ms", "n"] == 2
 
 
+def test_the_view_says_whether_the_call_is_answered_and_is_shown_again_when_it_is() -> None:
+    async def main() -> tuple[bool, bool, bool]:
+        phone = Patter(store=False)
+        call = phone.test(phone.agent("A test.", **scripted()), ["One?"])
+        shown: list[bool] = []
+        call.refresh = lambda: shown.append(call.view().answered)
+        before = call.view().answered
+        await call
+        return before, shown[0], call.view().answered
+
+    assert asyncio.run(main()) == (False, True, True)
+
+
 def test_it_can_be_plotted_and_shows_itself_as_a_card_with_masked_numbers(call: Call) -> None:
     figure = call.plot()
     assert len(figure.axes) >= 1

@@ -41,7 +41,7 @@ def card_html(view: CallView) -> str:
 
 
 def _head(view: CallView) -> str:
-    state = f'<span class="pnb-state pnb-{view.state}">{_STATES[view.state]}</span>'
+    state = f'<span class="pnb-state pnb-{view.state}">{_STATES[view.state] if view.answered else "not answered yet"}</span>'
     when = "" if view.started_at is None else f'<span class="pnb-when">{view.started_at:%Y-%m-%d %H:%M %Z}</span>'
     name = f'<span class="pnb-name">{markup(words(view.agent))}</span>'
     what = f"<span>{markup(' · '.join(summary_parts(view)))}</span>"

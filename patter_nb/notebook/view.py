@@ -79,6 +79,8 @@ class CallView:
     """The bill, item by item, as `records.tables.cost_frame` gives it."""
     latency: pd.DataFrame
     """Index: columns of `turns` in ms; columns `n`, `p50`, `p90`, `p95`, `p99`, as `records.tables.percentiles` gives it."""
+    answered: bool = True
+    """False while it rings, or while its models are opened."""
     speech: tuple[Speech, ...] = ()
     recording: Recording | None = None
     end_reason: str = ""

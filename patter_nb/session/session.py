@@ -273,6 +273,7 @@ class Session:
         self._setup.log.answered(self._setup.call_id, datetime.now(UTC))
         self._event("answered", {})
         self._narrator.answered()
+        self._setup.answered()
         self._mailbox.put(CallAnswered(self._setup.live.current.agent.greeting))
 
     def _stalled(self, started_at: float, seconds: float, cell: int | None) -> None:

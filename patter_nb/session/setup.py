@@ -47,6 +47,8 @@ class CallSetup(CallTerms):
     """False on a virtual-time loop, where nothing can stall."""
     seed: int = 0
     """Of what is drawn by chance, such as one of several background sounds."""
+    answered: Callable[[], None] = lambda: None
+    """Called when the call is answered."""
     turn_closed: Callable[[], None] = lambda: None
     """Called when the row of a turn is in the log."""
     audio_in: Sequence[AudioStage] = ()

@@ -129,6 +129,11 @@ def test_an_error_is_one_line_and_comes_before_everything_else(make_view: Make) 
     assert html.index("The store is gone.") < html.index("Reply gap by turn")
 
 
+def test_a_call_that_only_rings_is_not_said_to_be_on(make_view):
+    assert "not answered yet" in card_html(make_view(0, state="running", answered=False))
+    assert "not answered yet" not in card_html(make_view(1, state="running"))
+
+
 def test_a_running_call_shows_no_empty_tables(make_view: Make) -> None:
     text = shown(card_html(make_view(0, state="running", speech=())))
     assert "in call" in text
