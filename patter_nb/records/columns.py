@@ -183,6 +183,7 @@ def why_missing(turn: TurnReading) -> str | None:
 
 TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
     Column("call_id", lambda turn: turn.call.record.facts.call_id, "string", "The call it belongs to."),
+    Column("agent", lambda turn: turn.call.record.facts.agent, "string", "The agent's name; its revisions have numbers."),
     Column("turn", _turn("turn"), "Int64", "0 is the greeting; the caller's turns count from 1."),
     Column("kind", _turn("kind"), "string", "greeting, caller, said (the agent was told to say it) or goodbye."),
     Column(
