@@ -16,6 +16,8 @@ from patter_nb.audio.synthetic import synthetic_voice
 from patter_nb.audio.wav import write_wav
 from patter_nb.carriers.simulated.wire import CarrierWire
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
+from patter_nb.errors import ConfigError
+from patter_nb.notebook.studio.style import STUDIO_STYLE
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT
 from patter_nb.softphone import Softphone
 
@@ -162,6 +164,75 @@ def test_without_a_microphone_the_page_says_what_to_do_and_the_call_rings_on(run
             assert await page.get_by_role("button", name="Talk").is_enabled()
             call.stop()
             await call.ended(10)
+        softphone.close()
+
+    run(main())
+
+
+LATE = """
+globalThis.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("message", ({ data }) => { if (JSON.parse(data).event === "state") this.state = data; });
+  }
+  send(text) {
+    super.send(text);
+    if (JSON.parse(text).event === "talk") this.onmessage({ data: this.state });
+  }
+};
+"""
+"""A page to which the state before a press of Talk comes once more after it, as from a kernel that was busy."""
+
+
+def test_a_state_from_before_the_press_of_talk_does_not_close_the_microphone(run, phone, microphone):
+    async def main():
+        softphone = Softphone()
+        call = phone.test(scripted(phone), caller=softphone)
+        async with opened(softphone.url, microphone, LATE) as page:
+            await page.get_by_role("button", name="Talk").click()
+            await happens(call, "transcript", 3)
+            await page.get_by_role("button", name="Hang up").click()
+            await call.ended(10)
+        softphone.close()
+        return call
+
+    assert run(main()).turns.loc[1, "caller_text"] == "one"
+
+
+def test_a_refusal_stands_there_as_it_is_and_a_few_words_become_a_sentence(run, microphone):
+    reasons = iter(["llm is missing: give llm=.", "no agent is there"])
+
+    def refuse() -> None:
+        raise ConfigError(next(reasons))
+
+    async def main() -> None:
+        softphone = Softphone()
+        softphone.on_talk(refuse)
+        async with opened(softphone.url, microphone) as page:
+            for shown in ("llm is missing: give llm=. Press Talk to call again.", "No agent is there. Press Talk to call again."):
+                await page.get_by_role("button", name="Talk").click()
+                await page.get_by_text(shown).wait_for()
+                assert await page.get_by_role("status").inner_text() == shown
+        softphone.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("width", [440, 620])
+def test_its_controls_stand_in_one_row(run, width):
+    async def main() -> None:
+        softphone = Softphone()
+        async with opened(softphone.url, viewport={"width": 1280, "height": 600}) as page:
+            await page.add_style_tag(content=STUDIO_STYLE)  # in a notebook another widget may bring it after the softphone's own
+            await page.locator(".pnb-phone").evaluate("(panel, width) => { panel.style.width = `${width}px`; }", width)
+            middles = await page.evaluate(
+                """() => [...document.querySelector('.pnb-phone-row').children].map((each) => {
+                  const { top, bottom } = each.getBoundingClientRect();
+                  return Math.round((top + bottom) / 2);
+                })"""
+            )
+            assert max(middles) - min(middles) <= 2
+            assert await page.locator(".pnb-phone").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
         softphone.close()
 
     run(main())

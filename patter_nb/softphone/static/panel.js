@@ -67,13 +67,21 @@ function icon(name) {
 }
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}` : "");
+const PRESS_MS = 15_000; // how long the kernel may take to answer a press of Talk
+
+function sentence(text) {
+  // A few words as a sentence. An error is one already: it may begin with the name of a field, which stays as it is.
+  if (!text) return "";
+  const words = /[.:_=]/.test(text) ? text : `${text[0].toUpperCase()}${text.slice(1)}`;
+  return /[.!?]$/.test(words) ? words : `${words}.`;
+}
 
 class Panel {
   constructor(model) {
     this.remote = { state: "idle", reason: "", holder: "", agent: "", muted: false, can_talk: false };
     this.trouble = "";
     this.asking = false; // whether the browser asks its user for the microphone
+    this.pressed = 0; // the timer of a press of Talk that the kernel has not answered
     this.tuned = false;
     this.since = 0;
     this.peak = [0, 0];
@@ -166,6 +174,7 @@ class Panel {
     if (health === "refused" || state === "closed") return ["", "This softphone is closed", "Run the cell that shows it again.", ""];
     if (health === "gone") return ["bad", "The kernel does not answer", "It was stopped or restarted. Run the cell that shows this again.", ""];
     if (health === "connecting") return ["", "Connecting to the kernel", "", ""];
+    if (this.pressed) return ["accent", `Calling ${to}`, "", "Hang up"];
     if (this.asking) return ["accent", "Waiting for the microphone", "The browser asks whether this page may use it.", ""];
     switch (state) {
       case "ringing":
@@ -197,6 +206,7 @@ class Panel {
 
   render() {
     if (!this.link) return;
+    this.tellGone();
     const busy = this.link.health === "busy";
     const [sign, title, status, action] = busy && !this.remote.agent && !this.link.name
       ? ["accent", "Connecting to the kernel", "", ""]
@@ -215,6 +225,14 @@ class Panel {
     this.meters[0].label.textContent = this.remote.state === "listening" ? "Caller" : "You";
     this.showWay();
     this.showTrouble();
+  }
+
+  tellGone() {
+    // To what else is shown around it, a studio: a socket knows that the kernel is gone where the page does not.
+    const gone = this.link.health === "gone";
+    if (gone === this.panel.classList.contains("pnb-kernel-gone")) return;
+    this.panel.classList.toggle("pnb-kernel-gone", gone);
+    this.panel.dispatchEvent(new CustomEvent("pnb-kernel", { bubbles: true }));
   }
 
   button(action) {
@@ -291,12 +309,23 @@ class Panel {
     this.show(trouble);
     if (trouble) return;
     this.panel.focus({ preventScroll: true }); // for the keys
+    this.pressed = setTimeout(() => this.settle(), PRESS_MS);
     this.link.say("talk");
+    this.render();
+  }
+
+  settle() {
+    // The press of Talk is answered, or nobody waits for it any more.
+    clearTimeout(this.pressed);
+    this.pressed = 0;
+    if (!this.isTalking) this.rest();
+    this.render();
   }
 
   hangUp() {
     if (this.carrier.open) this.carrier.stop();
     else this.link.say("hangup");
+    if (this.pressed) this.settle();
   }
 
   async tune(on) {
@@ -372,7 +401,9 @@ class Panel {
     if (!on && this.since) Object.assign(this, { since: 0 });
     if (["idle", "ringing", "calling"].includes(state.state)) this.time.textContent = "";
     this.link.busyComm = state.state === "connecting" || state.state === "talking";
-    if (!this.isTalking && !this.asking && !(state.state === "listening" && this.tuned)) this.rest();
+    // Until the press of Talk is answered, what comes may have been sent before it.
+    if (this.pressed && (state.holder || ["listening", "closed"].includes(state.state))) this.settle();
+    if (!this.isTalking && !this.asking && !this.pressed && !(state.state === "listening" && this.tuned)) this.rest();
     this.render();
     if (state.state === "listening" && before.state !== "listening" && navigator.userActivation?.hasBeenActive) this.tune(true);
   }
@@ -386,6 +417,8 @@ class Panel {
 
   cut() {
     // The way of the audio is gone, and the call with it.
+    clearTimeout(this.pressed);
+    this.pressed = 0;
     const talking = this.carrier.open || this.mine;
     this.rest();
     if (talking) this.remote = { ...this.remote, state: "dropped", reason: "the connection to the kernel was lost", holder: "" };
@@ -394,6 +427,7 @@ class Panel {
 
   close() {
     clearInterval(this.ticks);
+    clearTimeout(this.pressed);
     this.link.close();
     this.engine.close();
     this.panel.remove();
