@@ -153,6 +153,33 @@ def test_a_kernel_that_was_restarted_is_told(open_page, microphone):
     page.errors.clear()  # sockets that find nobody
 
 
+def test_a_kernel_that_others_restart_in_mid_call_is_told_by_all_of_the_studio(open_page, microphone, lab, pictures):
+    """The page is told nothing then, and its widgets are to it what they were."""
+    page = start(open_page, microphone, cells=(SETUP, "phone.studio(agent)"))
+    studio = page.output(1)
+    studio.get_by_role("tab", name="Call", exact=True).click()
+    studio.get_by_role("button", name="Talk").click()
+    studio.get_by_text("Speak.").wait_for()
+    run = studio.get_by_role("button", name="Run caller")
+    studio.get_by_text("on the phone", exact=True).wait_for()
+    assert (run.is_disabled(), run.get_attribute("title")) == (True, "A call is on.")
+    page.show(1)
+    page.screenshot(pictures / "studio-talking.png")
+    kernel = page.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.id")
+    own = {"Authorization": f"token {lab.token}"}
+    assert page.context.request.post(f"{lab.url}api/kernels/{kernel}/restart", headers=own).ok
+    studio.get_by_text("The kernel does not answer").wait_for()
+    studio.get_by_text("kernel gone", exact=True).wait_for()
+    page.show(1)
+    page.screenshot(pictures / "studio-kernel-gone.png")
+    assert studio.get_by_text("The kernel has restarted, and this studio went with it").locator("visible=true").count() == 2
+    for words in ("on the phone", "in call", "A call is on.", "The kernel is busy"):
+        assert studio.get_by_text(words).locator("visible=true").count() == 0, words
+    assert run.is_disabled()
+    assert studio.get_by_role("button", name="Hang up").locator("visible=true").count() == 0
+    page.errors.clear()  # sockets that find nobody
+
+
 def test_running_the_cell_again_puts_another_softphone_there(open_page, microphone):
     page = start(open_page, microphone)
     page.page.get_by_text("agent is ready").wait_for()
@@ -198,6 +225,21 @@ def test_a_studio_whose_cell_is_run_again_keeps_its_call(open_page, microphone):
     studio.get_by_role("button", name="Hang up").first.click()
     page.ask("await call.ended(20)")
     assert page.ask(ROWS).strip().endswith("caller hung up")
+
+
+def test_another_agent_is_refused_while_one_talks_and_the_refusal_goes_with_the_call(open_page, microphone):
+    other = "phone.agent('Another.', name='other', stt=agent.stt, llm=agent.llm, tts=agent.tts)"
+    page = start(open_page, microphone, cells=(SETUP + other, "phone.studio(agent)"))
+    studio = page.output(1)
+    studio.get_by_role("tab", name="Call", exact=True).click()
+    studio.get_by_role("button", name="Talk").click()
+    studio.get_by_text("Speak.").wait_for()
+    studio.get_by_label("Agent", exact=True).select_option("other")
+    refusal = studio.get_by_text("You are on the phone with agent: hang up first, then choose other.")
+    refusal.wait_for()
+    studio.get_by_role("button", name="Hang up").first.click()
+    studio.get_by_text("no call", exact=True).wait_for()
+    refusal.wait_for(state="hidden")
 
 
 def test_a_call_goes_on_in_the_other_view_of_its_widget(open_page, microphone):

@@ -122,6 +122,7 @@ class Link {
     this.over = false;
     this.tries = 0;
     this.answered = performance.now();
+    this.lostAt = 0;
     this.comm = model ? new Comm(model, this.page, { text: (text) => this.text(text), lost: () => this.gone() }) : null;
     this.beats = setInterval(() => this.beat(), BEAT_MS);
     this.greetings = 0;
@@ -184,7 +185,8 @@ class Link {
       return this.become(way.name, "well");
     }
     if (this.closed || this.comm?.dead) return;
-    if (this.comm) return this.become("comm", "well");
+    // A kernel that closed a socket and says nothing on the comm either may be another one by now.
+    if (this.comm && this.answered > this.lostAt) return this.become("comm", "well");
     this.again(ways, hello);
   }
 
@@ -207,6 +209,7 @@ class Link {
 
   lost(code, ways, hello) {
     this.socket = null;
+    this.lostAt = performance.now();
     if (this.closed) return;
     this.become("", "connecting");
     this.on.lost();

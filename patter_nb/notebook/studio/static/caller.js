@@ -29,7 +29,7 @@ class CallerModel {
   }
 
   async run() {
-    if (this.channel.pending) return;
+    if (this.channel.pending || this.channel.gone || this.state.running) return;
     clearTimeout(this.soon);
     this.said = "";
     const answer = await this.channel.order("run", this.content);
@@ -98,7 +98,7 @@ function callerView(shared, root) {
   const noise = h("select", { class: "pnb-input pnb-noise", "aria-label": "Noise on the caller's line", onchange: () => { shared.noise = noise.value; shared.keep(); } },
     NOISES.map(([value, text]) => h("option", { value, text })));
   noise.value = shared.noise;
-  const run = h("button", { class: "pnb-button pnb-primary", text: "Run caller", title: "Ctrl+Enter in a line", onclick: () => shared.run() });
+  const run = h("button", { class: "pnb-button pnb-primary", text: "Run caller", onclick: () => shared.run() });
   const more = h("button", { class: "pnb-button pnb-quiet pnb-little", text: "+ Add line", onclick: () => list.insert(shared.lines.length, [""]) });
   const wrong = h("div", { class: "pnb-error", role: "alert" }), install = h("pre", { class: "pnb-pre pnb-code" }), said = h("span", { class: "pnb-muted pnb-small", role: "status" });
   fill(root, gone, h("div", { class: "pnb-stack pnb-tight pnb-caller" },
@@ -110,9 +110,11 @@ function callerView(shared, root) {
   list.draw();
   const update = () => {
     gone.hidden = !shared.channel.gone;
-    run.disabled = shared.channel.gone || shared.channel.pending || !shared.lines.some(({ text }) => text.trim());
+    const on = shared.state.running && !shared.channel.gone ? "A call is on." : "";
+    run.title = on || "Ctrl+Enter in a line";
+    run.disabled = shared.channel.gone || shared.state.running || shared.channel.pending || !shared.lines.some(({ text }) => text.trim());
     if (shared.state.running) shared.said = "";
-    said.textContent = shared.channel.words || (shared.state.running ? "A call is on." : "") || shared.said;
+    said.textContent = shared.channel.words || on || shared.said;
     const [sentence, command] = (shared.error || shared.state.error).split(/:\s+(?=pip install)/);
     wrong.hidden = !sentence;
     wrong.textContent = command ? `${sentence}. This installs it; restart the kernel afterwards:` : sentence;

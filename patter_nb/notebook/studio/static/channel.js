@@ -12,6 +12,7 @@ class Channel {
     this.last = 0;
     this.open = new Map();
     this.gone = false;
+    this.cut = false; // whether the kernel that the model led to is no more
     this.listeners = new Map();
     model.on("msg:custom", (message) => this.receive(message));
     model.on("comm_live_update", () => setTimeout(() => this.check(), 0));
@@ -42,7 +43,13 @@ class Channel {
   send(entry) {
     if (this.gone) return;
     const { number, order, content } = entry;
-    this.model.send({ page: this.page, number, order, content });
+    try {
+      this.model.send({ page: this.page, number, order, content });
+    } catch {
+      this.cut = true;
+      this.check();
+      return;
+    }
     const pause = AGAIN_AFTER_MS[Math.min(entry.tries, AGAIN_AFTER_MS.length - 1)];
     entry.tries += 1;
     entry.timer = setTimeout(() => this.open.has(number) && this.send(entry), pause);
@@ -62,14 +69,15 @@ class Channel {
     this.changed();
   }
 
-  /** The page's own word on whether the kernel's side is there. */
+  /** Whether the kernel's side is there: the page's own word, and that of the studio's softphone, which has a socket to it. */
   check(element = this.element) {
     this.element = element;
-    const gone = Boolean(element?.closest(".jupyter-widgets-disconnected"));
-    if (gone !== this.gone) {
-      this.gone = gone;
-      this.changed();
-    }
+    const phone = element?.closest(".pnb-studio")?.querySelector(".pnb-phone.pnb-kernel-gone");
+    const gone = this.cut || Boolean(phone || element?.closest(".jupyter-widgets-disconnected"));
+    if (gone === this.gone) return;
+    this.gone = gone;
+    if (!gone) for (const entry of this.open.values()) this.send(entry);
+    this.changed();
   }
 
   /** What stands beside the buttons while an order is on its way; empty when none is. */
@@ -93,8 +101,11 @@ function panelView(el, channel, view) {
   const end = view();
   const observer = new MutationObserver(() => channel.check(el));
   observer.observe(el, { attributes: true, attributeFilter: ["class"] });
+  const look = () => channel.check(el);
+  document.addEventListener("pnb-kernel", look);
   channel.check(el);
   return () => {
+    document.removeEventListener("pnb-kernel", look);
     observer.disconnect();
     end?.();
   };

@@ -9,6 +9,7 @@ const MAKE_ONE = `agent = phone.agent(
 function headerView(model, channel, el, views) {
   const root = h("div", {}), wrong = h("div", { class: "pnb-error", role: "alert", hidden: true });
   el.append(root, wrong);
+  let calls = 0;
 
   async function choose(agent) {
     const answer = await channel.order("choose", { agent });
@@ -34,6 +35,8 @@ function headerView(model, channel, el, views) {
 
   function update() {
     const state = model.get("state");
+    if (calls && !state.calls.length) wrong.hidden = true; // it was refused because of a call, and there is none any more
+    calls = state.calls.length;
     if (state.agent === null) {
       fill(root, h("div", { class: "pnb-body" }, channel.gone ? goneNote()
         : empty("No agent yet", "A studio changes an agent. Make one in a cell, and it appears here by itself.", MAKE_ONE)));

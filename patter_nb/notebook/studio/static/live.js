@@ -25,7 +25,10 @@ class LiveModel {
   }
 
   get legend() { return this.model.get("state").legend; }
-  get on() { return this.call !== null && ["connecting", "on"].includes(this.call.head.phase); }
+  get on() { return this.call !== null && ["connecting", "on"].includes(this.call.head.phase) && !this.channel.gone; }
+
+  /** Whether it was on when the kernel went. */
+  get lost() { return this.channel.gone && ["connecting", "on"].includes(this.call.head.phase); }
 
   receive(message) {
     if (message.kind === "calls") ({ calls: this.calls, chosen: this.chosen } = message);
@@ -66,6 +69,7 @@ class LiveModel {
   get now() {
     const { head } = this.call;
     if (head.phase !== "on") return head.duration ?? 0;
+    if (this.lost) return this.beatAt;
     return this.beatAt + (performance.now() - this.beat) / 1000;
   }
 
@@ -218,7 +222,7 @@ function bars(shared) {
     }
     scale.textContent = known.length || waits ? `0 to ${waitText(limit)}` : "";
     none.hidden = known.length > 0 || waits;
-    none.textContent = shared.on ? "A bar comes with each turn of the caller." : "The caller took no turn.";
+    none.textContent = shared.lost ? "" : shared.on ? "A bar comes with each turn of the caller." : "The caller took no turn.";
   }
   const end = () => { rows.scrollTop = rows.scrollHeight; };
   const grown = h("div", { class: "pnb-grows" });
@@ -261,19 +265,19 @@ function header(shared) {
     update() {
       const { head, agent } = shared.call;
       name.textContent = agent;
-      state.textContent = PHASES[head.phase];
-      state.className = `pnb-badge ${shared.on ? "pnb-good" : head.phase === "failed" ? "pnb-bad" : ""}`;
-      now.textContent = shared.busy && !shared.channel.gone ? "The kernel is busy with a cell: what happens now shows when it is done." : doing(head);
+      state.textContent = shared.lost ? "lost" : PHASES[head.phase];
+      state.className = `pnb-badge ${shared.on ? "pnb-good" : shared.lost || head.phase === "failed" ? "pnb-bad" : ""}`;
+      now.textContent = shared.busy ? "The kernel is busy with a cell: what happens now shows when it is done." : shared.lost ? "" : doing(head);
       now.className = `pnb-doing ${shared.busy ? "pnb-waits" : head.caller && !head.agent ? "pnb-caller-speaks" : head.agent ? "pnb-agent-speaks" : ""}`;
       values.turns.textContent = head.turns;
       values.revision.textContent = head.revision ?? "–";
       values.cost.textContent = head.usd ?? "–";
+      values.cost.classList.toggle("pnb-unknown", head.unknown.length > 0);
       cost.firstChild.textContent = shared.on ? "cost so far" : "cost";
       cost.title = head.unknown.length ? head.unknown.join("\n") : Object.entries(head.parts).map(([part, usd]) => `${part} ${usd}`).join(" · ");
       values.stalls.textContent = head.stalls ? waitText(head.stall_ms) : "none";
       values.stalls.classList.toggle("pnb-stalled", head.stalls > 0);
       orders.hidden = !shared.on;
-      for (const control of [mute, end, speak]) control.disabled = shared.channel.gone;
       mute.textContent = head.muted ? "Unmute agent" : "Mute agent";
       mute.setAttribute("aria-pressed", head.muted);
       const { calls, chosen } = shared, now_ = JSON.stringify([calls, chosen]);
