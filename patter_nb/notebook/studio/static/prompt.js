@@ -141,7 +141,7 @@ function variablesField(shared) {
       input.placeholder = missing ? "no value yet" : values === null ? "not replaced" : "";
       remove.hidden = wanted.includes(name) || values === null;
       const kind = known.get(name)?.kind;
-      aside.textContent = missing ? "unknown: it has no value" : !wanted.includes(name) ? "in no text"
+      aside.textContent = missing ? `unknown: it has no value. To have {${name}} itself in the text, give {${name}}.` : !wanted.includes(name) ? "in no text"
         : known.get(name)?.secret ? "a secret: not shown, not edited here" : kind && shared.base("variables")?.[name] === value ? kind : "";
       aside.classList.toggle("pnb-bad", missing);
       aside.hidden = !aside.textContent;
