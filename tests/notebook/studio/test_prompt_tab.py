@@ -27,6 +27,19 @@ def test_it_shows_the_agent_its_revisions_and_that_no_call_is_on(desk):
     desk.run(main())
 
 
+def test_braces_are_kept_where_the_variable_is_what_is_written(desk):
+    """As the tab says beside a placeholder that has no value."""
+
+    async def main() -> None:
+        desk.agent()
+        tab = prompt_tab(desk.ports(), "agent")
+        answer = await desk.page(tab.widget).apply(system_prompt="Answer {{y}}.", variables={"y": "{y}"})
+        assert answer["ok"]
+        assert desk.phone.line().newest.agent.prompt == "Answer {{y}}."
+
+    desk.run(main())
+
+
 def test_an_edit_is_staged_and_then_live_as_of_the_turn_that_took_it(desk):
     async def main() -> None:
         desk.agent()
