@@ -18,6 +18,8 @@ KERNEL = """
 import asyncio, json, sys
 from patter_nb import Patter, Price, ScriptedLLM, ScriptedSTT, ScriptedTTS
 
+pytestmark = pytest.mark.slow  # processes with calls of their own
+
 calls, turns = int(sys.argv[2]), 3
 phone = Patter(store=sys.argv[1], show=False)
 

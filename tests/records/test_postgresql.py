@@ -23,6 +23,8 @@ from patter_nb.records.store import Store
 from patter_nb.turns.facts import TurnFacts
 from patter_nb.turns.usage import Price, Usage
 
+pytestmark = pytest.mark.slow  # servers that start, stop and lock take their time
+
 Call = Callable[..., CallFacts]
 Turn = Callable[..., TurnFacts]
 Open = Callable[..., Store]
