@@ -14,11 +14,11 @@ from sqlalchemy import text
 
 from patter_nb.records.store import Store
 
+
+pytestmark = pytest.mark.slow  # processes with calls of their own
 KERNEL = """
 import asyncio, json, sys
 from patter_nb import Patter, Price, ScriptedLLM, ScriptedSTT, ScriptedTTS
-
-pytestmark = pytest.mark.slow  # processes with calls of their own
 
 calls, turns = int(sys.argv[2]), 3
 phone = Patter(store=sys.argv[1], show=False)
