@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from patter_nb.records.store import Store
 
-
 pytestmark = pytest.mark.slow  # processes with calls of their own
+
 KERNEL = """
 import asyncio, json, sys
 from patter_nb import Patter, Price, ScriptedLLM, ScriptedSTT, ScriptedTTS
