@@ -419,7 +419,8 @@ def test_an_interrupt_from_the_keyboard_ends_the_call_and_keeps_its_rows(tmp_pat
 @pytest.mark.slow
 def test_without_room_under_the_store_a_call_ends_as_calls_do_and_its_rows_follow(stored: Patter) -> None:
     limit = {"pages": 1_000_000}
-    event.listen(stored.store.engine, "checkout", lambda dbapi, *_: dbapi.execute(f"pragma max_page_count = {limit['pages']}"))
+    narrow = "pragma max_page_count = {pages}"  # for every transaction, whichever connection it is on
+    event.listen(stored.store.engine, "begin", lambda connection: connection.exec_driver_sql(narrow.format(**limit)))
     hold(stored)
     assert stored.flush()
     limit["pages"] = 1  # SQLite takes the present size instead of less

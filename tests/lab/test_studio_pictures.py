@@ -208,8 +208,11 @@ def test_every_state_of_the_tabs_that_edit(open_page, pictures, dark):
     for state in TAKEN:
         if state is not live:  # it follows the one before
             page.page.evaluate("() => sessionStorage.clear()")
-            page.run(2)
+            page.run(2)  # the same studio, with its tab and what is unsaved in it
+            scene.tab("Prompt")
             scene.field("System prompt").wait_for()
+            if (revert := scene.button("Revert")).is_enabled():
+                revert.click()
         state(scene)
         scene.picture(state.__name__.replace("_", "-"))
 
