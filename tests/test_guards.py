@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each test is a run of pytest
+
 ABROAD = [
     lambda: socket.create_connection(("192.0.2.1", 80), timeout=1),
     lambda: socket.getaddrinfo("example.com", 80),

@@ -18,6 +18,8 @@ from patter_nb.notebook.display import CardHandle, in_notebook, mimebundle
 from patter_nb.notebook.tables import text_summary
 from patter_nb.notebook.view import CallView
 
+pytestmark = pytest.mark.slow  # a real kernel
+
 Make = Callable[..., CallView]
 TIMEOUT_SECONDS = 60
 

@@ -16,6 +16,8 @@ from patter_nb.records.facts import CallFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.store import Store
 
+pytestmark = pytest.mark.slow  # processes that are killed
+
 CHILD = """
 import sys
 from datetime import UTC, datetime

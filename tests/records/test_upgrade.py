@@ -25,6 +25,8 @@ from patter_nb.records.schema import SCHEMA_VERSION, schema
 from patter_nb.records.store import Store
 from patter_nb.turns.facts import ToolRun, TurnFacts
 
+pytestmark = pytest.mark.slow  # databases made anew for each test
+
 Call = Callable[..., CallFacts]
 Turn = Callable[..., TurnFacts]
 

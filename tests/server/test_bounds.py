@@ -11,6 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from patter_nb.server import Bounds, serve
 
+pytestmark = pytest.mark.slow  # sockets that are waited for
+
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":

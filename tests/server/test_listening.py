@@ -21,6 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from patter_nb.errors import ConfigError
 from patter_nb.server import LoopServer, serve
 
+pytestmark = pytest.mark.slow  # servers that start and stop
+
 
 def saying(text: str) -> Any:
     """An application that answers this, and keeps a WebSocket open until it is closed."""

@@ -22,6 +22,8 @@ from patter_nb.records.metrics import CostBreakdown, TurnMetrics
 from patter_nb.tools import Reassurance, tool
 from patter_nb.turns.messages import ToolRequest
 
+pytestmark = pytest.mark.slow  # calls at the pace of talk
+
 Hold = Callable[..., Any]
 Told = list[tuple[str, dict[str, Any]]]
 

@@ -19,6 +19,8 @@ from patter_nb.tools import tool
 from patter_nb.tools.mcp import McpServer
 from patter_nb.turns.messages import ToolRequest
 
+pytestmark = pytest.mark.slow  # real servers, as processes and over HTTP
+
 Hold = Callable[..., Any]
 
 SERVER = str(Path(__file__).parents[1] / "tools" / "mcp_server.py")

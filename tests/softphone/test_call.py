@@ -14,6 +14,8 @@ from patter_nb.softphone import Softphone
 
 from .conftest import page_of, scripted
 
+pytestmark = pytest.mark.slow  # calls at the pace of talk
+
 
 def row(phone, call) -> dict[str, object]:
     return phone.calls.iloc[-1].to_dict() | {"id": call.id}

@@ -22,6 +22,8 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.tools import ToolArgumentsError, ToolError
 from patter_nb.tools.mcp import McpServer, connect, read_servers
 
+pytestmark = pytest.mark.slow  # real servers, as processes and over HTTP
+
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
 PIPES = McpServer(command=sys.executable, args=(SERVER,), name="desk")
 

@@ -21,6 +21,8 @@ from patter_nb.providers.local.models import whisper_folder
 from patter_nb.providers.local.stt import LocalSTT
 from patter_nb.providers.local.wire import pack
 
+pytestmark = pytest.mark.slow  # real workers that start, load and die
+
 CALL = CallContext("call")
 BOUND_SECONDS = 60.0
 LONG = " ".join(f"This is sentence number {n} of a very long speech that nobody will hear to its end." for n in range(40))
