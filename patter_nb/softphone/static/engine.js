@@ -23,17 +23,19 @@ class Engine {
   }
 
   async open({ microphone }) {
-    // Throws an Error whose message is "insecure", "refused", "no device", "in use" or "silent".
+    // Throws an Error whose message is "insecure", "refused", "no device", "in use", "silent" or "closed".
     if (microphone) await this.listen();
     if (!this.context) {
       try {
         await this.build();
       } catch (error) {
+        if (error.message === "closed") throw error;
         this.close();
         throw new Error("silent", { cause: error });
       }
     }
     await Promise.race([this.context.resume(), new Promise((done) => setTimeout(done, 1500))]);
+    if (!this.context) throw new Error("closed");
     if (this.context.state !== "running") throw new Error("silent");
     if (this.stream && !this.source) {
       this.source = this.context.createMediaStreamSource(this.stream);
@@ -53,13 +55,15 @@ class Engine {
   }
 
   async build() {
-    this.context = new AudioContext({ latencyHint: "interactive" });
+    const context = new AudioContext({ latencyHint: "interactive" });
+    this.context = context;
     const script = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
     try {
-      await this.context.audioWorklet.addModule(script);
+      await context.audioWorklet.addModule(script);
     } finally {
       URL.revokeObjectURL(script);
     }
+    if (this.context !== context) throw new Error("closed");
     this.node = new AudioWorkletNode(this.context, "patter-phone", { outputChannelCount: [2] });
     this.gain = this.context.createGain();
     this.gain.gain.value = this.volume;

@@ -83,6 +83,7 @@ class Panel {
     this.asking = false; // whether the browser asks its user for the microphone
     this.pressed = 0; // the timer of a press of Talk that the kernel has not answered
     this.tuned = false;
+    this.wishes = 0; // how often listening was begun or ended
     this.since = 0;
     this.peak = [0, 0];
     this.build();
@@ -306,7 +307,7 @@ class Panel {
       this.engine.close();
     }
     this.asking = false;
-    this.show(trouble);
+    this.show(trouble === "closed" ? "" : trouble);
     if (trouble) return;
     this.panel.focus({ preventScroll: true }); // for the keys
     this.pressed = setTimeout(() => this.settle(), PRESS_MS);
@@ -329,6 +330,10 @@ class Panel {
   }
 
   async tune(on) {
+    // The button says at once what was wished, so that a second press while the sound opens is not taken for its opposite.
+    const wish = ++this.wishes;
+    this.tuned = on;
+    this.show("");
     let trouble = "";
     try {
       if (on) await this.engine.open({ microphone: false });
@@ -336,6 +341,7 @@ class Panel {
     } catch (error) {
       trouble = error.message;
     }
+    if (wish !== this.wishes) return; // closed or pressed again meanwhile
     this.tuned = on && !trouble;
     this.show(trouble);
     if (!trouble) this.link.say("tune", { on });
@@ -404,8 +410,8 @@ class Panel {
     // Until the press of Talk is answered, what comes may have been sent before it.
     if (this.pressed && (state.holder || ["listening", "closed"].includes(state.state))) this.settle();
     if (!this.isTalking && !this.asking && !this.pressed && !(state.state === "listening" && this.tuned)) this.rest();
-    this.render();
     if (state.state === "listening" && before.state !== "listening" && navigator.userActivation?.hasBeenActive) this.tune(true);
+    else this.render();
   }
 
   rest() {
@@ -413,6 +419,7 @@ class Panel {
     if (this.carrier.open) this.carrier.end();
     if (this.engine.context) this.engine.close();
     this.tuned = false;
+    this.wishes += 1;
   }
 
   cut() {
