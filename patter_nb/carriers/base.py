@@ -5,7 +5,7 @@ A codec is pure: text in, events out; messages in, text out. It never awaits and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -85,6 +85,21 @@ class MediaCodec(Protocol):
 
     def encode(self, message: CarrierMessage) -> list[str]:
         """The texts to send for one message."""
+
+
+class CallLine(Protocol):
+    """What a carrier does with one call beside carrying its audio. Each raises `CarrierError` when it is refused; the call goes on
+    as it was then."""
+
+    async def transfer(self, number: str) -> None:
+        """Hand the call to `number`. The media stream ends when the carrier has taken it away."""
+
+    async def warm_transfer(self, number: str, summary: str, answered: Callable[[], Awaitable[None]]) -> None:
+        """Call `number`, tell whoever answers the summary, and join the two. The caller stays with the agent until somebody answers;
+        `answered` is awaited then, before the caller is taken away. Raises when nobody does."""
+
+    async def hang_up(self) -> None:
+        """End the call at the carrier, also one that still rings. Harmless when it is over."""
 
 
 class Connection(Protocol):
