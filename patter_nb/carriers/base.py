@@ -88,15 +88,15 @@ class MediaCodec(Protocol):
 
 
 class CallLine(Protocol):
-    """What a carrier does with one call beside carrying its audio. Each raises `CarrierError` when it is refused; the call goes on
-    as it was then."""
+    """What a carrier does with one call beside carrying its audio. Each raises `CarrierError` when it is refused, and the call
+    goes on as it was."""
 
     async def transfer(self, number: str) -> None:
         """Hand the call to `number`. The media stream ends when the carrier has taken it away."""
 
     async def warm_transfer(self, number: str, summary: str, answered: Callable[[], Awaitable[None]]) -> None:
-        """Call `number`, tell whoever answers the summary, and join the two. The caller stays with the agent until somebody answers;
-        `answered` is awaited then, before the caller is taken away. Raises when nobody does."""
+        """Call `number`, tell whoever answers the summary, and join the two. Until somebody answers, the caller stays with the
+        agent; `answered` is awaited then, before the caller is taken away. Raises when nobody does."""
 
     async def hang_up(self) -> None:
         """End the call at the carrier, also one that still rings. Harmless when it is over."""
