@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),
+    "spoken": ("",),
     "phone": ("",),
     "testing": ("",),
     "demo": ("",),

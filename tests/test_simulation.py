@@ -32,7 +32,8 @@ from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
-from patter_nb.simulation import CALLER_SECONDS, TEST_CALLEE, TEST_CALLER, SimulatedTest
+from patter_nb.simulation import CALLER_SECONDS, SimulatedTest
+from patter_nb.spoken import TEST_CALLEE, TEST_CALLER
 
 
 class NotReady(Patter):

@@ -33,7 +33,7 @@ from patter_nb.session.session import Session
 from patter_nb.session.setup import CallSetup, CallTerms
 from patter_nb.session.threads import in_thread
 from patter_nb.session.user_code import UserCode
-from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, terms_of
+from patter_nb.spoken import TEST_CALLEE, TEST_CALLER, terms_of
 from patter_nb.turns.facts import TurnFacts
 
 HANGOVER_MS = 150

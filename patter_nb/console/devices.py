@@ -12,7 +12,7 @@ from patter_nb.audio.formats import MULAW_8K, AudioFormat
 from patter_nb.carriers.base import Connection
 from patter_nb.carriers.simulated.wire import CarrierWire, Mark
 from patter_nb.providers.base import AudioChunk, CallContext, STTEvent, Transcript, TTSEvent
-from patter_nb.simulation import TEST_CALLEE, TEST_CALLER
+from patter_nb.spoken import TEST_CALLEE, TEST_CALLER
 from patter_nb.turns.usage import Price, Usage
 
 _SILENCE = b"\xff" * MULAW_8K.frame_bytes

@@ -10,12 +10,12 @@ from patter_nb.live import Live
 from patter_nb.records.log import CallLog
 from patter_nb.session.session import Session
 from patter_nb.session.setup import CallTerms
-from patter_nb.simulation import TEST_CALLEE, TEST_CALLER, SpokenTest, aside
 from patter_nb.softphone.line import Line
 from patter_nb.softphone.softphone import Softphone
+from patter_nb.spoken import TEST_CALLEE, TEST_CALLER, SpokenCall, aside
 
 
-class SoftphoneTest(SpokenTest):
+class SoftphoneTest(SpokenCall):
     """One call as it was ordered. It begins with the first ring, and what it needs is made ready while it rings."""
 
     source = "microphone"
