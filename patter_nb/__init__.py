@@ -24,6 +24,7 @@ from patter_nb.errors import (
 from patter_nb.frames import columns
 from patter_nb.guardrails import Guardrail, guardrail
 from patter_nb.hooks import AfterLLM, HookContext, PipelineHooks
+from patter_nb.keys import keys
 from patter_nb.phone import Patter
 from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.fallback import FallbackLLM
@@ -91,6 +92,7 @@ __all__ = [
     "filter_for_tts",
     "filter_markdown",
     "guardrail",
+    "keys",
     "tool",
 ]
 

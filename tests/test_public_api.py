@@ -63,6 +63,7 @@ PUBLIC = {
         "filter_for_tts",
         "filter_markdown",
         "guardrail",
+        "keys",
         "tool",
     ],
     "patter_nb.testing": ["ConformanceError", "check_llm", "check_stt", "check_tts"],
