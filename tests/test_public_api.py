@@ -66,7 +66,7 @@ PUBLIC = {
         "keys",
         "tool",
     ],
-    "patter_nb.testing": ["ConformanceError", "check_llm", "check_stt", "check_tts"],
+    "patter_nb.testing": ["Callee", "ConformanceError", "TwilioSimulator", "check_llm", "check_stt", "check_tts"],
     "patter_nb.providers.scripted": ["Reply", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "pitch_hz"],
 }
 
