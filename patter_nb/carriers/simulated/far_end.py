@@ -46,6 +46,7 @@ class FarEnd:
         noise: Samples | None,
         parameters: Mapping[str, str],
         max_seconds: float,
+        wire: CarrierWire | None = None,
     ) -> None:
         self._connection = connection
         self._clock = clock
@@ -55,7 +56,7 @@ class FarEnd:
         self._noise = noise
         self._parameters = parameters
         self._max_samples = int(max_seconds * HZ)
-        self._wire = CarrierWire()
+        self._wire = wire or CarrierWire()
         self._playout = Playout()
         self._sent: list[bytes] = []
         self._marks: list[MarkEcho] = []
@@ -63,6 +64,7 @@ class FarEnd:
         self._events: list[FarEndEvent] = []
         self._ended_by: EndedBy | None = None
         self._ended_at = 0.0
+        self._told_to_end: EndedBy | None = None
         self._late = 0.0
         self._zero = self._zero_loop = 0.0
         self._mark_queued = asyncio.Event()
@@ -84,6 +86,15 @@ class FarEnd:
         finally:
             self._wake_marker()
             await self._connection.close()
+
+    def hang_up(self, by: EndedBy = "caller") -> None:
+        """End the call with the frame that is being spoken. From its own loop."""
+        self._told_to_end = self._told_to_end or by
+
+    async def press(self, key: str) -> None:
+        """Press a key of the telephone now. From its own loop."""
+        self._events.append(FarEndEvent("key_pressed", self._now()))
+        await self._connection.send(self._wire.dtmf(key))
 
     def report(self) -> FarEndReport:
         """What was heard and said until the end."""
@@ -194,6 +205,9 @@ class FarEnd:
 
     def _hangs_up(self) -> bool:
         size = len(self._sent) * FRAME
+        if self._told_to_end is not None:
+            self._end(self._told_to_end)
+            return True
         if self._script.hang_up_at is not None and self._script.hang_up_at <= size:
             self._end("caller")
             return True

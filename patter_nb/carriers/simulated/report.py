@@ -14,7 +14,8 @@ from patter_nb.carriers.simulated.lines import LineAudio
 from patter_nb.carriers.simulated.playout import Playout
 from patter_nb.carriers.simulated.script import Script, Spoken
 
-EndedBy = Literal["caller", "agent", "limit"]
+EndedBy = Literal["caller", "agent", "limit", "carrier"]
+"""The carrier ends a stream when it is told to do something else with the call."""
 EventKind = Literal["no_reply", "no_greeting", "too_long", "key_pressed"]
 
 

@@ -46,9 +46,9 @@ _SHAPES: dict[str, dict[str, Any]] = {
 class CarrierWire:
     """Builds the messages of one stream and reads those that come back. Sequence numbers count all messages from the start on."""
 
-    def __init__(self) -> None:
-        self.account_sid = f"AC{uuid.uuid4().hex}"
-        self.call_sid = f"CA{uuid.uuid4().hex}"
+    def __init__(self, *, account_sid: str = "", call_sid: str = "") -> None:
+        self.account_sid = account_sid or f"AC{uuid.uuid4().hex}"
+        self.call_sid = call_sid or f"CA{uuid.uuid4().hex}"
         self.stream_sid = f"MZ{uuid.uuid4().hex}"
         self._sequence = 0
         self._chunk = 0
