@@ -65,6 +65,12 @@ def serve(
     return server
 
 
+def is_serving(port: int, host: str = LOOPBACK) -> bool:
+    """Whether this process serves that port."""
+    known = _serving.get((host, port))
+    return known is not None and not known.stopped
+
+
 def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
