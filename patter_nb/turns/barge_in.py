@@ -2,8 +2,8 @@
 
 Before anything of a reply to the caller was heard, they may simply be going on; that takes little (`resume_seconds`).
 Once they hear the agent, an "mhm" must not stop it; that takes more (`barge_in_seconds`). A text the agent was told
-to say (a greeting, `say`) answers nobody, so voice before it is heard takes nothing back. A goodbye is never
-interrupted.
+to say (a greeting, `say`) answers nobody, so voice before it is heard takes nothing back. What is said last, a goodbye
+or a message for a machine, is never interrupted.
 
 Where strategies judge the caller's words, voice that lasted long enough interrupts only once one of them has confirmed it
 (`confirm_seconds`). A voice that waited for that in vain was a backchannel, and will not interrupt any more.
@@ -52,7 +52,7 @@ def meaning(voice: Voice, speaking: Turn, policy: TurnPolicy) -> Meaning:
     if speaking.can_go_on:
         return "goes on" if voice.lasted(policy.resume_seconds) else "nothing yet"
     threshold = policy.barge_in_seconds
-    if threshold is None or not speaking.reply.is_heard or speaking.kind == "goodbye":
+    if threshold is None or not speaking.reply.is_heard or speaking.last:
         return "nothing yet"
     sure = policy.confirm_seconds is None or voice.certain or (voice.confirmed and not voice.dismissed)
     return "interrupts" if sure and voice.lasted(threshold) else "nothing yet"

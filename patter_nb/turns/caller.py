@@ -147,7 +147,7 @@ class Caller:
     def _confirmable_until(self, voice: Voice, turn: Turn) -> float | None:
         """Until when a confirmation counts, for a voice that lasted long enough over an agent that is heard; else None."""
         threshold, patience = self._floor.policy.barge_in_seconds, self._floor.policy.confirm_seconds
-        if threshold is None or patience is None or turn.kind == "goodbye":
+        if threshold is None or patience is None or turn.last:
             return None
         heard_from = turn.reply.heard_from
         if heard_from is None or not voice.lasted(threshold):
@@ -235,7 +235,7 @@ class Caller:
             return voice.turn, "caller"
         if speaking is not None and speaking.can_go_on:
             return speaking, "caller"
-        if speaking is not None and (speaking.reply.is_heard or speaking.kind == "goodbye"):
+        if speaking is not None and (speaking.reply.is_heard or speaking.last):
             return speaking, "overlap"
         return self._floor.caller_turn(at), "caller"
 

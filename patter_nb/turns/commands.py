@@ -25,6 +25,8 @@ EVENT_KINDS: Mapping[str, str] = {
     "backchannel": "speech over the agent that no strategy took for an interruption: turn, reply, started_at",
     "hang_up_withdrawn": "the caller interrupted before the agent hung up: reason",
     "transfer_withdrawn": "the caller interrupted before the agent handed the call on: number",
+    "machine_detected": "the carrier's verdict on who answered: classification, raw, after_ms",
+    "voicemail": "the message for a machine was heard to its end: text",
     "muted": "the agent was told to be silent:",
     "unmuted": "the agent may speak again:",
     "stage_failed": "a user's hook, check or transform failed: turn (None if it concerns none), reply, stage, error",
@@ -122,9 +124,19 @@ class SendDtmf:
 
 @dataclass(frozen=True, slots=True)
 class TransferCall:
-    """Hand the call to another number."""
+    """Hand the call to another number; `TransferFailed` tells when that was refused.
+
+    `mode` "warm": call the number first, and tell whoever answers the `summary`; `TransferAnswered` tells when that is done.
+    """
 
     number: str
+    mode: str = "cold"
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCaller:
+    """The agent has said what it was saying: the caller may be taken to whoever answered the warm transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +164,5 @@ class EndCall:
 
 Command = (
     FinalizeTranscript | StartReply | ContinueReply | AdoptReply | SpeakFiller | CancelReply | ClearAudio | RunTool | SendDtmf
-    | TransferCall | RecordTurn | RecordEvent | EndCall
+    | TransferCall | ReleaseCaller | RecordTurn | RecordEvent | EndCall
 )

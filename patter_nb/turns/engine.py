@@ -5,69 +5,73 @@ socket: `now` is an argument, and `next_timer` says when it wants to be asked ag
 belongs (`caller`, `reply`, `orders`, `late`); then the rules below are applied until none applies. They say when the
 floor changes hands; `floor` says how.
 
-**The floor.** There is at most one turn in which the caller is *listened* to and one in which the agent is
-*speaking*. Where there are both, the caller began over the agent and their turn waits: the agent has one mouth, and
-never two replies at once.
+**The floor.** There is at most one turn in which the caller is *listened* to and one in which the agent is *speaking*. Where
+there are both, the caller began over the agent and their turn waits: the agent has one mouth, and never two replies at once.
 
-**A caller's turn** opens with their voice, or with words of which no voice was noticed. It is over when the silence
-granted has passed and the final transcript is in; then an answer to all their words is ordered. Voice before that
-takes the silence back, and the turn goes on. A sound that turns out to hold no words was no turn: it is reported and
-leaves no row. A final that comes even later than it is waited for is answered all the same.
+**A caller's turn** opens with their voice, or with words of which no voice was noticed. It is over when the silence granted has
+passed and the final transcript is in; then an answer to all their words is ordered. Voice before that takes the silence back,
+and the turn goes on. A sound that turns out to hold no words was no turn: it is reported and leaves no row. A final that comes
+even later than it is waited for is answered all the same.
 
-**Going on.** While nothing of the answer was heard, voice of `resume_seconds`, or further words, take the turn back:
-the reply is cancelled, and ordered again after the new silence with all words, also when the new sound held none. A
-shorter blip changes nothing.
+**Going on.** While nothing of the answer was heard, voice of `resume_seconds`, or further words, take the turn back: the reply
+is cancelled, and ordered again after the new silence with all words, also when the new sound held none. A shorter blip changes
+nothing.
 
-**Interrupting.** Once the agent is heard, voice of `barge_in_seconds` interrupts it: the reply is cancelled and
-cleared, its turn is closed with what was heard, and the voice opens the next turn from its onset. Shorter voice is
-overlap: its words stand in the row of the turn it overlaps, and nobody answers them. A voice that still goes on when
-the agent falls silent opens the next turn. What the agent was told to say (a greeting, say) is interrupted like an
-answer, but is not taken back: voice that ended before it was heard is no overlap, and is answered after it. A goodbye
-can not be interrupted. Where strategies judge the caller's words (`confirm_seconds`), such voice interrupts only once one of
-them has confirmed it, also just after it ended; one that waits for that in vain is a backchannel: overlap, whatever follows.
+**Interrupting.** Once the agent is heard, voice of `barge_in_seconds` interrupts it: the reply is cancelled and cleared, its
+turn is closed with what was heard, and the voice opens the next turn from its onset. Shorter voice is overlap: its words stand
+in the row of the turn it overlaps, and nobody answers them. A voice that still goes on when the agent falls silent opens the
+next turn. What the agent was told to say (a greeting, say) is interrupted like an answer, but is not taken back: voice that
+ended before it was heard is no overlap, and is answered after it. What is said last, such as a goodbye, can not be interrupted.
+Where strategies judge the caller's words (`confirm_seconds`), such voice interrupts only once one of them has confirmed it,
+also just after it ended; one that waits for that in vain is a backchannel: overlap, whatever follows.
 
 **Keys** of the telephone are words. Those pressed within `keys_seconds` of each other are one utterance; "#" ends it. Until it
 has ended no turn is over, whatever silence was granted to a voice. A key takes an unheard answer back and interrupts a heard
 agent at once, unless the agent must not be interrupted.
 
-**Words.** Every transcribed word stands in exactly one `caller_text` or `overlap_text`: in the stretch of speech
-which its date names, else in the one whose final was asked for last, else in that of whoever has the floor. A word
-whose row is already written goes to the turn that is open, or opens the next.
+**Words.** Every transcribed word stands in exactly one `caller_text` or `overlap_text`: in the stretch of speech which its date
+names, else in the one whose final was asked for last, else in that of whoever has the floor. A word whose row is already
+written goes to the turn that is open, or opens the next.
 
-**Replies** have numbers that are never used twice. What carries the number of a reply that is not live is dropped at
-the door, except that what it consumed is paid for, a tool that finished has finished, and the carrier was told to
-clear when it was told. A reply is complete when it is generated and all its audio was heard, as the carrier's marks
-prove. An answer that fails unheard is replaced by the fallback line in the same turn, whose row says from when to
-when the caller waited for it; a reply that fails while it is heard plays out what there is; an empty one just fails,
-unless it is silenced: the user's own stages left nothing of it. So does one whose model brings nothing for
-`reply_timeout_seconds` after it was asked, or neither a segment nor a tool call for as long again after its first
-token. After `max_failures` failures without a success between them the agent says goodbye.
+**Replies** have numbers that are never used twice. What carries the number of a reply that is not live is dropped at the door,
+except that what it consumed is paid for, a tool that finished has finished, and the carrier was told to clear when it was told.
+A reply is complete when it is generated and all its audio was heard, as the carrier's marks prove. An answer that fails unheard
+is replaced by the fallback line in the same turn, whose row says from when to when the caller waited for it; a reply that fails
+while it is heard plays out what there is; an empty one just fails, unless it is silenced: the user's own stages left nothing of
+it. So does one whose model brings nothing for `reply_timeout_seconds` after it was asked, or neither a segment nor a tool call
+for as long again after its first token. After `max_failures` failures without a success between them the agent says goodbye.
 
-**Providers** may decide instead: one that ends turns by itself replaces the silence granted, and one that begins
-replies by itself has them adopted under a number of ours instead of ordered. All else holds for them too.
+**Providers** may decide instead: one that ends turns by itself replaces the silence granted, and one that begins replies by
+itself has them adopted under a number of ours instead of ordered. All else holds for them too.
 
-**Tools** run while their reply lives. When the model is done and all have returned, it is asked again within the
-reply, unless one of them ends the reply and something was said in it. A tool that takes long is covered by its filler
-line, once, if nothing else is to be heard. Those still running when the reply is cut off count as cancelled; results stay
-in the conversation in either case.
+**Tools** run while their reply lives. When the model is done and all have returned, it is asked again within the reply, unless
+one of them ends the reply and something was said in it. A tool that takes long is covered by its filler line, once, if nothing
+else is to be heard. Those still running when the reply is cut off count as cancelled; results stay in the conversation in
+either case.
 
-**Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was
-injected, also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given
-afterwards. A transfer and a hang-up also wait until keys that were pressed have sounded. A polite hang-up or transfer, the
-agent's own, waits for the caller too, and is withdrawn when they cut in, or say something that is answered, before it. After
-a transfer nothing but a hang-up is carried out. A muted agent stops what it says and begins nothing: the caller's turns close
-without a reply, what it was told to say, a greeting too, waits, and so a goodbye ends the call at once. A reply that a
-provider begins by itself is cancelled.
+**Orders** from outside are carried out one by one when the agent is silent; to say something or to answer what was injected,
+also only when the caller is. `interrupt` cuts the agent off; an answer of which nothing was heard is given afterwards. A
+transfer and a hang-up also wait until keys that were pressed have sounded. A polite hang-up or transfer, the agent's own, waits
+for the caller too, and is withdrawn when they cut in, or say something that is answered, before it. A muted agent stops what it
+says and begins nothing: the caller's turns close without a reply, what it was told to say, a greeting too, waits, and so a
+goodbye ends the call at once. A reply that a provider begins by itself is cancelled.
+
+**Transfers** are made one at a time. After a cold one, or a warm one that was answered, nothing new is said and nothing but a
+hang-up carried out; until it is answered the call goes on as ever. The caller is released to whoever answered when the agent
+has finished, at the latest after `RELEASE_SECONDS`. When a transfer fails the model is told, and answers to that.
+
+**Machines.** A message for a machine that records is said at once, whatever is being said, and instead of a greeting; after it
+the call ends. No other verdict on who answered changes anything.
 
 **Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
 the agent, so that a reply and all that follows it are governed by the same numbers.
 
-**The end.** A limit cuts the agent off for a goodbye; a hang-up waits until what is being said was heard. A goodbye
-is bounded by `goodbye_seconds`. When the caller hangs up, the agent stops at once and nothing more is ordered; but a
-final that was asked for (for a voice that went on it is asked for then) is waited for `last_words_seconds`: its words
-stand where they belong, in the turn of the caller or as overlap. Until it is in, or the recogniser has failed, or the
-time is over, only words and late facts are noted, and no sound is reported to hold none. `EndCall` is the last
-command: after it nothing is noted and no timer runs.
+**The end.** A limit cuts the agent off for a goodbye; a hang-up waits until what is being said was heard. A goodbye is bounded
+by `goodbye_seconds`. When the caller hangs up, the agent stops at once and nothing more is ordered; but a final that was asked
+for (for a voice that went on it is asked for then) is waited for `last_words_seconds`: its words stand where they belong, in
+the turn of the caller or as overlap. Until it is in, or the recogniser has failed, or the time is over, only words and late
+facts are noted, and no sound is reported to hold none. `EndCall` is the last command: after it nothing is noted and no timer
+runs.
 
 **Rows.** A turn is closed by `Floor.close` alone. Its row follows at once, or when the words of an overlap and the
 instant of a clear are in: at the latest `final_timeout_seconds` later, before the next answer to the caller, and
@@ -86,6 +90,7 @@ from patter_nb.turns.commands import Command, ContinueReply, RunTool, SpeakFille
 from patter_nb.turns.floor import Floor
 from patter_nb.turns.keys import Keys
 from patter_nb.turns.late import Late
+from patter_nb.turns.machine import Machine
 from patter_nb.turns.messages import Message
 from patter_nb.turns.notes import Notes
 from patter_nb.turns.orders import Orders
@@ -123,6 +128,7 @@ class TurnEngine:
         self._caller = caller = Caller(floor)
         self._orders = orders = Orders(floor)
         self._late = late = Late(floor)
+        self._machine = machine = Machine(floor)
         notes, keys = Notes(floor), Keys(floor)
         self._of_call: dict[type, Callable[[Any, float], None]] = {
             e.CallAnswered: self._call_answered,
@@ -142,7 +148,10 @@ class TurnEngine:
             e.UsageReported: late.usage_reported,
             e.SayRequested: orders.say_requested,
             e.InjectRequested: orders.inject_requested,
-            e.TransferRequested: orders.wait,
+            e.TransferRequested: orders.transfer_requested,
+            e.TransferAnswered: orders.transfer_answered,
+            e.TransferFailed: orders.transfer_failed,
+            e.MachineDetected: machine.detected,
             e.HangUpRequested: orders.wait,
             e.LimitReached: orders.limit_reached,
             e.MuteRequested: orders.mute_requested,
@@ -151,12 +160,15 @@ class TurnEngine:
             e.KeysPlayed: orders.keys_played,
         }
         self._rules = (
+            machine.note_left,
             self._leave_in_time,
+            machine.leave_message,
             self._face_failure,
             self._close_complete,
             caller.heed_voice,
             caller.dismiss,
             self._give_up,
+            orders.release,
             orders.carry_out,
             self._answer_caller,
         )
@@ -188,8 +200,7 @@ class TurnEngine:
             return timers[0]
         if self._live is not None:
             timers += [self._live.next_timer(policy.reply_timeout_seconds), self._caller.next_timer()]
-        if floor.speaking is None:
-            timers.append(self._orders.next_timer())
+        timers.append(self._orders.next_timer())
         if turn is not None and turn.endpoint.reached_at is None:
             timers.append(turn.endpoint.deadline)
         elif turn is not None and floor.speaking is None:
@@ -223,6 +234,11 @@ class TurnEngine:
         return "waiting" if floor.listening is None else "listening"
 
     @property
+    def transferring(self) -> bool:
+        """Whether a transfer waits or is under way."""
+        return self._orders.transferring
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The conversation so far, as it was heard."""
         return self._floor.history.messages()
@@ -253,6 +269,9 @@ class TurnEngine:
     def _call_answered(self, event: e.CallAnswered, now: float) -> None:
         if self._floor.answered_at is None:
             self._floor.answered_at = now
+            self._machine.message = event.voicemail
+            if self._machine.answered:
+                return
             if event.greeting and self._floor.muted:
                 self._orders.wait(e.SayRequested(event.greeting), now)
             elif event.greeting:
@@ -339,11 +358,11 @@ class TurnEngine:
         if policy.begins_replies == "provider" and turn.words and not floor.muted:
             self._note_failure(turn, "llm", f"the provider did not begin its reply within {policy.reply_timeout_seconds:g} s")
             turn.deaf = True
-        if (turn.words or turn.deaf) and not floor.muted:
+        if (turn.words or turn.deaf) and not floor.keeps_silent:
             floor.cut_ins += 1
-        if turn.deaf and policy.fallback and not floor.muted:
+        if turn.deaf and policy.fallback and not floor.keeps_silent:
             floor.order(turn, "fallback", now, policy.fallback)
-        elif turn.words and not turn.deaf and not floor.muted:
+        elif turn.words and not turn.deaf and not floor.keeps_silent:
             self._orders.forget_injected()
             floor.order(turn, "answer", now)
         else:

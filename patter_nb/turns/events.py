@@ -12,9 +12,13 @@ from patter_nb.turns.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class CallAnswered:
-    """The line is open. `greeting` is spoken first; empty: the caller speaks first."""
+    """The line is open. `greeting` is spoken first; empty: the caller speaks first.
+
+    `voicemail` is left, and nothing else, where a machine turns out to have answered that records what it hears.
+    """
 
     greeting: str = ""
+    voicemail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,11 +304,38 @@ class MuteRequested:
 class TransferRequested:
     """The call shall be handed to another number, once what is being said has been heard.
 
-    `polite`: not over the caller, and not if they interrupt what is being said.
+    `polite`: not over the caller, and not if they interrupt what is being said. `mode`: "cold", or "warm": the agent stays with
+    the caller until somebody answers there, who is told the `summary` first.
     """
 
     number: str
     polite: bool = False
+    mode: str = "cold"
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferAnswered:
+    """Somebody answered who was called for a warm transfer, and was told what there is to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """The call could not be handed on, and is as it was."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDetected:
+    """The carrier's verdict on who answered, `after_ms` after the answer.
+
+    `classification`: "human", "machine", "fax" or "unknown"; `raw`: the carrier's own word for it.
+    """
+
+    classification: str
+    raw: str
+    after_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,5 +362,6 @@ Event = (
     | ProviderTurnStarted | ProviderTurnEnded | ProviderReplyStarted | ReplyStarted | InstantRecorded | SegmentReady
     | SegmentSynthesized | SegmentAligned | ReplyGenerated | AudioHeard | ReplyFailed | TranscriptionFailed | ToolCalled
     | ToolReturned | StageFailed | GuardrailHit | BargeInConfirmed | UsageReported | SayRequested | InjectRequested | DtmfReceived
-    | DtmfRequested | KeysPlayed | MuteRequested | TransferRequested | HangUpRequested | LimitReached
+    | DtmfRequested | KeysPlayed | MuteRequested | TransferRequested | TransferAnswered | TransferFailed | MachineDetected
+    | HangUpRequested | LimitReached
 )

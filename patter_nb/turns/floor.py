@@ -7,6 +7,7 @@ Nothing else changes `listening` and `speaking`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from patter_nb.turns.commands import (
     AdoptReply,
@@ -43,6 +44,8 @@ class Floor:
         """The caller is gone: nothing is said any more, and only their last words are waited for."""
         self.muted = False
         """The agent must be silent: nothing it would say is begun."""
+        self.handed_on = False
+        """The carrier takes the caller to somebody else: nothing new is said to them."""
         self.cut_ins = 0
         """How often the caller took the floor from the agent, or was answered."""
         self.answered_at: float | None = None
@@ -55,6 +58,11 @@ class Floor:
         self.commands: list[Command] = []
         self._turns = 0
         self._replies = 0
+
+    @property
+    def keeps_silent(self) -> bool:
+        """Whether the agent begins nothing."""
+        return self.muted or self.handed_on
 
     def record(self, kind: str, **data: object) -> None:
         """Leave a line in the events of the call."""
@@ -279,15 +287,19 @@ class Floor:
 
     # The call ends.
 
-    def leave(self, reason: str, text: str, now: float) -> None:
-        """Say `text` as the last thing, whoever is speaking; without any, the end follows at once."""
-        self.leaving = reason, now + self.policy.goodbye_seconds
+    def leave(
+        self, reason: str, text: str, now: float, *, kind: Literal["goodbye", "said"] = "goodbye", seconds: float | None = None
+    ) -> None:
+        """Say `text` as the last thing, whoever is speaking, within `seconds`; without any, the end follows at once."""
+        self.leaving = reason, now + (self.policy.goodbye_seconds if seconds is None else seconds)
         if self.speaking is not None:
             self.cut_off(self.speaking, reason, now)
         if self.listening is not None:
             self.close(self.listening, now)
         if text and not self.muted:
-            self.order(self.open("goodbye"), "goodbye", now, text)
+            turn = self.open(kind)
+            turn.last = True
+            self.order(turn, kind, now, text)
 
     def hang_up(self, now: float) -> None:
         """The caller is gone: the agent stops at once. Their turn stays open for their last words."""

@@ -1,7 +1,7 @@
 """Keys of the telephone are words of the caller: pressed one soon after the other they are one utterance.
 
 Over an agent that is heard a key is an interruption at once: nobody presses one by the way. It takes back an answer of which
-nothing was heard, as words do. A goodbye, and an agent that must not be interrupted, are not cut off by it.
+nothing was heard, as words do. What is said last, and an agent that must not be interrupted, are not cut off by it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Keys:
         floor.record("dtmf_received", digit=event.digit)
         if floor.policy.begins_replies == "provider":
             return  # whoever answers by itself must be told by itself
-        if floor.speaking is not None and floor.speaking.kind == "goodbye":
+        if floor.speaking is not None and floor.speaking.last:
             floor.overlap(floor.speaking, _words(event.digit))
             return
         self._make_room(now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import cast, get_args
 
-from patter_nb.turns.commands import RecordEvent, SendDtmf, TransferCall
+from patter_nb.turns.commands import RecordEvent, ReleaseCaller, SendDtmf, TransferCall
 from patter_nb.turns.events import (
     DtmfRequested,
     HangUpRequested,
@@ -14,6 +14,8 @@ from patter_nb.turns.events import (
     LimitReached,
     MuteRequested,
     SayRequested,
+    TransferAnswered,
+    TransferFailed,
     TransferRequested,
 )
 from patter_nb.turns.floor import Floor
@@ -29,6 +31,12 @@ LATE_SECONDS = 2.0
 """How long after their tones must have played keys that nobody reported count as played."""
 
 
+RELEASE_SECONDS = 8.0
+"""How long the agent may go on with what it is saying when somebody answered who is to take the call over."""
+
+MODES = ("cold", "warm")
+
+
 class Orders:
     """Takes the requests of a call, and keeps those that wait for silence in the order in which they came."""
 
@@ -40,8 +48,10 @@ class Orders:
         """Orders to press keys whose tones have not played yet."""
         self._keys_until = 0.0
         """When they count as played whatever is heard of them."""
-        self._gone = False
-        """The call was handed on: nobody is there any more for whom anything could be done."""
+        self._transfer: TransferRequested | None = None
+        """The one that waits or is under way."""
+        self._release_by: float | None = None
+        """When the caller is let go to whoever answered it, at the latest."""
 
     # What is asked for.
 
@@ -77,6 +87,27 @@ class Orders:
         else:
             floor.record("unmuted")
 
+    def transfer_requested(self, event: TransferRequested, now: float) -> None:
+        if event.mode not in MODES:
+            raise ValueError(f"TransferRequested.mode is {event.mode!r}; give one of {', '.join(MODES)}.")
+        if self._transfer is not None:
+            raise ValueError("a transfer is under way already; the call can be handed on again when that has failed")
+        self._transfer = event
+        self.wait(event, now)
+
+    def transfer_answered(self, _event: TransferAnswered, now: float) -> None:
+        if self._transfer is not None:
+            self._floor.handed_on = True
+            self._release_by = now + RELEASE_SECONDS
+
+    def transfer_failed(self, event: TransferFailed, now: float) -> None:
+        if self._transfer is None:
+            return
+        self._transfer = self._release_by = None
+        self._floor.handed_on = False
+        if self._floor.leaving is None:
+            self.inject_requested(InjectRequested(f"The call could not be handed on: {event.error}", reply=True), now)
+
     def keys_played(self, _event: KeysPlayed, _now: float) -> None:
         self._keys = max(0, self._keys - 1)
 
@@ -85,7 +116,20 @@ class Orders:
             self._floor.record("limit_reached", reason=event.reason)
             self._floor.leave(event.reason, self._floor.policy.goodbye, now)
 
+    @property
+    def transferring(self) -> bool:
+        """Whether a transfer waits or is under way."""
+        return self._transfer is not None
+
     # What becomes of it.
+
+    def release(self, now: float) -> bool:
+        """The rule of a warm transfer that was answered: the caller may go when the agent has finished, or has had its time."""
+        if self._release_by is None or (self._floor.speaking is not None and now < self._release_by):
+            return False
+        self._release_by = None
+        self._floor.commands.append(ReleaseCaller())
+        return True
 
     def carry_out(self, now: float) -> bool:
         """The rule of orders: the next one, when its time has come."""
@@ -110,18 +154,19 @@ class Orders:
                 self._pressed(digits, delay_ms, now)
                 floor.commands.append(SendDtmf(digits, delay_ms))
                 floor.record("dtmf_sent", digits=digits)
-            case TransferRequested(number):
-                self._gone = True
-                floor.commands.append(TransferCall(number))
+            case TransferRequested(number, _, mode, summary):
+                floor.handed_on = mode == "cold"
+                floor.commands.append(TransferCall(number, mode, summary))
             case HangUpRequested(reason, text):
-                silent = self._gone or floor.muted
-                if text and silent:
+                if text and floor.keeps_silent:
                     floor.record("unsaid", text=text)
-                floor.leave(reason, "" if silent else text, now)
+                floor.leave(reason, "" if floor.keeps_silent else text, now)
         return True
 
     def next_timer(self) -> float | None:
-        """When an order that waits for keys waits no longer."""
+        """When an order that waits for keys waits no longer, or the caller is let go although the agent still speaks."""
+        if self._floor.speaking is not None:
+            return self._release_by
         return self._keys_until if self._keys and self._waiting else None
 
     def forget_injected(self) -> None:
@@ -132,9 +177,10 @@ class Orders:
         """The call ends before these could be carried out."""
         self._floor.commands += [told for order, _ in self._waiting if (told := undone(order)) is not None]
         self._waiting.clear()
+        self._release_by = None
 
     def _may_do(self, order: Order) -> bool:
-        if self._gone:
+        if self._floor.handed_on:
             return isinstance(order, HangUpRequested)
         return not (self._floor.muted and _speaks(order))
 
@@ -156,6 +202,7 @@ class Orders:
                     self._floor.record("hang_up_withdrawn", reason=reason)
                 case TransferRequested(number, polite=True):
                     self._waiting.remove(entry)
+                    self._transfer = None
                     self._floor.record("transfer_withdrawn", number=number)
                 case _:
                     pass

@@ -42,6 +42,8 @@ class Turn:
     """The recogniser failed on it: the caller is asked to say it again."""
     resumed: int = 0
     interrupted: bool = False
+    last: bool = False
+    """What the agent says in it is the last thing of the call: nothing interrupts it."""
     silent_from: float | None = None
     """Set when it is closed: from then on the caller's voice belongs to the next turn."""
     hold_until: float = 0.0

@@ -173,8 +173,8 @@ def test_audio_of_no_length_proves_nothing(talk):
     assert call.engine.state == "answering"
 
 
-def over(kind, *, heard=True, certain=False, start=1.0, last=1.3, **policy):
-    turn = Turn(kind, replies=[Reply(1, "answer", 0.0, heard_from=0.5 if heard else None)])
+def over(kind, *, heard=True, last_words=False, certain=False, start=1.0, last=1.3, **policy):
+    turn = Turn(kind, last=last_words, replies=[Reply(1, "answer", 0.0, heard_from=0.5 if heard else None)])
     return meaning(Voice(start, last, certain), turn, TurnPolicy(**policy))
 
 
@@ -184,8 +184,9 @@ def over(kind, *, heard=True, certain=False, start=1.0, last=1.3, **policy):
         ("interrupts", {"kind": "caller"}),
         ("interrupts", {"kind": "greeting"}),
         ("interrupts", {"kind": "said"}),
-        ("nothing yet", {"kind": "goodbye"}),
-        ("nothing yet", {"kind": "goodbye", "heard": False}),
+        ("nothing yet", {"kind": "goodbye", "last_words": True}),
+        ("nothing yet", {"kind": "goodbye", "last_words": True, "heard": False}),
+        ("nothing yet", {"kind": "said", "last_words": True, "certain": True}),
         ("nothing yet", {"kind": "caller", "last": 1.29}),
         ("interrupts", {"kind": "caller", "last": 1.0, "certain": True}),
         ("nothing yet", {"kind": "caller", "barge_in_seconds": None}),

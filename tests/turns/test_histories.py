@@ -11,7 +11,18 @@ from collections import Counter
 
 import pytest
 
-from patter_nb.turns.commands import AdoptReply, CancelReply, ClearAudio, EndCall, RecordEvent, RecordTurn, RunTool, StartReply
+from patter_nb.turns.commands import (
+    AdoptReply,
+    CancelReply,
+    ClearAudio,
+    EndCall,
+    RecordEvent,
+    RecordTurn,
+    ReleaseCaller,
+    RunTool,
+    StartReply,
+    TransferCall,
+)
 from patter_nb.turns.events import (
     BargeInConfirmed,
     CallerHungUp,
@@ -21,7 +32,11 @@ from patter_nb.turns.events import (
     ReplyStarted,
     ToolReturned,
     TranscriptionFailed,
+    TransferAnswered,
+    TransferFailed,
 )
+from patter_nb.turns.machine import LEFT, REACHED
+from patter_nb.turns.orders import RELEASE_SECONDS
 
 KEYS = re.compile(r"\[DTMF: ([0-9*#]+)\]")
 
@@ -104,6 +119,7 @@ def every_key_stands_in_one_place(world):
 def nobody_is_answered_who_did_not_speak(world):
     """An answer has words of the caller or something injected before it, and is not ordered while his voice is heard."""
     noted = {event.text for _, event in world.told if isinstance(event, InjectRequested)}
+    noted |= {f"The call could not be handed on: {event.error}" for _, event in world.told if isinstance(event, TransferFailed)}
     rows = {row.turn: row for row in rows_of(world)}
     for _, order, while_ in world.orders:
         if order.kind != "answer":
@@ -120,12 +136,56 @@ def nobody_is_answered_who_did_not_speak(world):
 def whoever_spoke_is_answered(world):
     """A row of the caller without a reply is one the end of the call overtook, or has an error and no line to say so, or was said
     to an agent that had to be silent."""
-    leaving = min((at for at, command in world.commands if _leaves(command)), default=world.now)
+    leaving = min((at for at, command in world.commands if _leaves(world, command)), default=world.now)
     held = world.policy.final_timeout_seconds + world.policy.hangover_seconds + 0.05
     for at, command in world.commands:
         if isinstance(command, RecordTurn) and command.facts.kind == "caller" and not command.facts.reply:
-            muted = any(since <= at <= until + held for since, until in _mutes(world))
+            silent = [*_mutes(world), *_handed_on(world)]
+            muted = any(since <= at <= until + held for since, until in silent)
             assert at >= leaving or command.facts.error or muted
+
+
+def _handed_on(world):
+    """From when to when the carrier had the caller, or the one who answered a warm transfer waited for them."""
+    changes = [(at, 0, True) for at, each in world.commands if isinstance(each, TransferCall) and each.mode == "cold"]
+    changes += [(at, 1, isinstance(each, TransferAnswered)) for at, each in world.told
+                if isinstance(each, TransferAnswered | TransferFailed)]  # fmt: skip
+    spans, since = [], None
+    for at, _, on in sorted(changes):
+        if on:
+            since = at if since is None else since
+        elif since is not None:
+            spans.append((since, at))
+            since = None
+    return spans if since is None else [*spans, (since, world.now)]
+
+
+def who_was_handed_on_is_told_nothing_new(world):
+    """The agent begins nothing but a goodbye, or what takes the place of a reply that failed."""
+    for since, until in _handed_on(world):
+        begun = [command for at, command in world.commands if isinstance(command, StartReply) and since < at < until]
+        assert {command.kind for command in begun} <= {"goodbye", "fallback"}
+
+
+def a_caller_is_released_when_the_agent_has_finished(world):
+    """Within the time it has for that, and only to somebody who answered."""
+    answers = [at for at, event in world.told if isinstance(event, TransferAnswered)]
+    for at, _ in [each for each in world.commands if isinstance(each[1], ReleaseCaller)]:
+        assert any(since <= at <= since + RELEASE_SECONDS + 0.05 for since in answers)
+
+
+def a_machine_has_the_message_or_the_call_ends_without(world):
+    """It is the last thing that is said; that it was left is told when it was heard to its end."""
+    said = [command for _, command in world.commands if _is_message(world, command)]
+    reason = world.commands[-1][1].reason
+    assert bool(recorded(world, "voicemail")) == (reason == LEFT)
+    for data in recorded(world, "voicemail"):
+        assert data["text"] == world.voicemail
+        assert rows_of(world)[-1].kind == "said"
+    if said:
+        assert said == [order for _, order, _ in world.orders][-1:]
+    elif reason == REACHED:
+        assert recorded(world, "unsaid")[-1] == {"text": world.voicemail} or recorded(world, "muted")
 
 
 def _mutes(world):
@@ -188,9 +248,14 @@ def nobody_is_hung_up_on_after_a_withdrawal(world):
     assert withdrawn + (world.commands[-1][1].reason == "polite") <= asked
 
 
-def _leaves(command):
+def _leaves(world, command):
     goodbye = isinstance(command, StartReply) and command.kind == "goodbye"
-    return goodbye or isinstance(command, EndCall) or (isinstance(command, RecordEvent) and command.kind == "limit_reached")
+    limit = isinstance(command, RecordEvent) and command.kind == "limit_reached"
+    return goodbye or limit or isinstance(command, EndCall) or _is_message(world, command)
+
+
+def _is_message(world, command):
+    return isinstance(command, StartReply) and command.text == world.voicemail != ""
 
 
 def heard_text_is_what_the_ear_heard(world):
@@ -231,9 +296,10 @@ def the_caller_can_interrupt(world):
     if threshold is None or world.policy.confirm_seconds is not None:
         return  # in the latter case somebody has to confirm it first
     slack = threshold + 2 * world.network_seconds + 0.3
+    last = {order.reply for _, order, _ in world.orders if order.kind == "goodbye" or _is_message(world, order)}
     for start, end in world.caller.voiced:
         for since, until, reply in world.carrier.audible:
-            if world.jobs[reply].kind == "goodbye" or world.jobs[reply].cancelled_at is not None:
+            if reply in last or world.jobs[reply].cancelled_at is not None:
                 continue
             began = min(at for at, _, number in world.carrier.audible if number == reply)
             went_on = since > max(start, began) + slack and until < end - 0.1
@@ -304,7 +370,7 @@ def the_far_end_was_waited_for(world):
     if any(isinstance(event, CallerHungUp) for _, event in world.told) or recorded(world, "muted"):
         return
     reason = world.commands[-1][1].reason
-    if world.policy.goodbye and reason not in {"meddled", "polite"}:
+    if world.policy.goodbye and reason not in {"meddled", "polite", LEFT, REACHED}:
         assert any(isinstance(command, StartReply) and command.kind == "goodbye" for _, command in world.commands)
 
 
@@ -320,6 +386,9 @@ INVARIANTS = [
     overlap_is_told_as_it_stands_in_the_row,
     a_voice_interrupts_or_is_a_backchannel_and_told_once,
     a_row_has_the_edit_of_its_reply,
+    who_was_handed_on_is_told_nothing_new,
+    a_caller_is_released_when_the_agent_has_finished,
+    a_machine_has_the_message_or_the_call_ends_without,
     nobody_is_hung_up_on_after_a_withdrawal,
     heard_text_is_what_the_ear_heard,
     nothing_heard_is_forgotten_or_invented,

@@ -84,10 +84,16 @@ class World:
 
     def run(self) -> None:
         greeting = "" if self.chance(0.3) else self.sentence("g", 4)
-        self.after(0.0, lambda: self.tell(e.CallAnswered(greeting)))
+        self.voicemail = self.sentence("v", 5) if self.chance(0.1) else ""
+        if self.voicemail:
+            verdict = self.choice.choice([("machine", "machine_end_beep"), ("human", "human"), ("machine", "machine_start")])
+            self.later_tell(self.between(-2.0, 6.0), e.MachineDetected(*verdict))
+        self.after(0.0, lambda: self.tell(e.CallAnswered(greeting, self.voicemail)))
         self.after(0.01, self.caller.act)
         for _ in range(self.choice.choice([0, 0, 1, 3])):
             self.after(self.between(0.5, 25.0), self._meddle)
+        for _ in range(self.choice.choice([0, 0, 0, 0, 1, 2])):
+            self.after(self.between(0.5, 15.0), self._transfer)
         if self.chance(0.15):
             muted_at = self.between(0.0, 20.0)
             self.later_tell(muted_at, e.MuteRequested(True))
@@ -161,14 +167,25 @@ class World:
                     if self.jobs[reply].cancelled_at is None:
                         self.jobs[reply].cancelled_at = self.now
                 case c.ClearAudio():
-                    self.after(self.network_seconds, self.carrier.clear)
-                    if self.chance(0.7):
-                        self.later_tell(0.001, e.InstantRecorded(max(self.jobs), "cleared_at", self.now))
+                    self._clear()
                 case c.RunTool(reply, identity):
                     self.jobs[reply].tools[identity] = "ran"
                     self.after(self.between(0.05, 2.5), lambda reply=reply, identity=identity: self._returns(reply, identity))
-                case _:
-                    pass
+                case c.TransferCall() | c.ReleaseCaller():
+                    self._hand_on(command)
+
+    def _clear(self) -> None:
+        self.after(self.network_seconds, self.carrier.clear)
+        if self.chance(0.7):
+            self.later_tell(0.001, e.InstantRecorded(max(self.jobs), "cleared_at", self.now))
+
+    def _hand_on(self, command: c.TransferCall | c.ReleaseCaller) -> None:
+        """A carrier takes the call, or refuses; for a warm transfer it calls somebody first, who may not answer."""
+        refused = e.TransferFailed("refused")
+        if isinstance(command, c.TransferCall) and command.mode == "warm":
+            self.later_tell(self.between(0.1, 8.0), refused if self.chance(0.3) else e.TransferAnswered())
+        else:
+            self.later_tell(self.between(0.05, 2.0), refused if self.chance(0.5) else e.CallerHungUp())
 
     def edit(self) -> int:
         """Another revision of the agent, with numbers of its own; the caller never waits longer than at the beginning."""
@@ -200,6 +217,10 @@ class World:
         result = None if self.chance(0.2) else f"result of {identity}"
         self.tell(e.ToolReturned(reply, identity, result, attempts=self.choice.randint(1, 3), ends_reply=ends))
 
+    def _transfer(self) -> None:
+        if not self.engine.transferring:
+            self.tell(e.TransferRequested("+1555", self.chance(0.3), self.choice.choice(["cold", "warm"])))
+
     def _meddle(self) -> None:
         """Somebody wants something of the agent."""
         text = self.sentence("s", 3)
@@ -219,7 +240,6 @@ class World:
                 e.StageFailed(self.choice.choice([0, 1, 2, 99]), "hook", "it broke"),
                 e.GuardrailHit(self.choice.choice([1, 2, 99]), "rail", "term", 1.0, "terms"),
                 e.HangUpRequested("polite", "", polite=True),
-                e.TransferRequested("+1555"),
                 e.HangUpRequested("meddled", self.choice.choice(["", text])),
                 e.LimitReached("meddled"),
                 e.TranscriptionFailed("meddled"),
