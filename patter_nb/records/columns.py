@@ -44,19 +44,16 @@ class EventRow(NamedTuple):
     event: EventFacts
 
 
-class CostRow(NamedTuple):
-    """An item of a bill and the call it belongs to."""
-
-    call: CallReading
-    item: CostItem
-
-
 def _facts(name: str) -> Callable[[CallReading], Any]:
     return lambda call: getattr(call.record.facts, name)
 
 
 def _end(name: str) -> Callable[[CallReading], Any]:
     return lambda call: None if call.record.end is None else getattr(call.record.end, name)
+
+
+def _line(name: str) -> Callable[[CallReading], Any]:
+    return attrgetter(f"line.{name}")
 
 
 def _turn(name: str) -> Callable[[TurnReading], Any]:
@@ -71,11 +68,11 @@ def _masked(text: str | None) -> str | None:
     return None if text is None else mask_text(text)
 
 
-def _reasons(item: CostItem) -> str | None:
+def reasons(item: CostItem) -> str | None:
     return "; ".join(item.unknown) or None
 
 
-def _names(names: Sequence[str]) -> str | None:
+def names_of(names: Sequence[str]) -> str | None:
     return ", ".join(dict.fromkeys(names)) or None
 
 
@@ -83,7 +80,7 @@ _RUNNING = "while the call runs"
 _KILLED = "while the call runs; when the process died in mid-call"
 _HASH = "without a number; while the store that keeps the key cannot be read"
 _NO_GAP = "when no turn has a gap"
-_UNPRICED = "when a price or a usage is not known: see unknown"
+UNPRICED = "when a price or a usage is not known: see unknown"
 
 
 def _provider(service: str, label: str) -> tuple[Column[CallReading], Column[CallReading]]:
@@ -106,6 +103,11 @@ CALL_COLUMNS: tuple[Column[CallReading], ...] = (
     Column("agent", _facts("agent"), "string", "The agent's name."),
     Column("revision", _facts("revision"), "Int64", "The revision the call began with; each turn has its own."),
     Column("direction", _facts("direction"), "string", "test, inbound or outbound."),
+    Column(
+        "outcome", _line("outcome"), "string",
+        "answered, voicemail (by a machine), no_answer, busy, failed, or canceled (given up before an answer).",
+        owner="carrier", missing=_KILLED,
+    ),
     Column("source", lambda call: mask_text(call.record.facts.source), "string", "What the caller was."),
     Column("carrier", _facts("carrier"), "string", "Who carried it; simulated for test calls.", owner="carrier"),
     Column("mode", _facts("mode"), "string", "pipeline: recognition, model and voice are three providers."),
@@ -114,18 +116,40 @@ CALL_COLUMNS: tuple[Column[CallReading], ...] = (
     Column("callee", lambda call: mask_number(call.record.facts.callee), "string", "The called number, masked."),
     Column("caller_hash", lambda call: call.record.hashes[0], "string", "Keyed hash of the caller's number.", missing=_HASH),
     Column("callee_hash", lambda call: call.record.hashes[1], "string", "Keyed hash of the called number.", missing=_HASH),
+    Column(
+        "carrier_call_id", _line("carrier_call_id"), "string", "The carrier's own name of the call.", owner="carrier",
+        missing="for test calls; when the carrier did not take the call",
+    ),
+    Column(
+        "ring_seconds", _line("ring_seconds"), "float64",
+        "From the first ring until somebody answered or the line gave up, by when the carrier told us.",
+        unit="s", owner="ring_timeout", missing="for test calls; when the carrier told of no ring",
+    ),
+    Column(
+        "answered_by", _line("answered_by"), "string", "human, machine, fax or unknown, as the carrier heard.",
+        owner="machine_detection", missing="when it was not to listen, or has no verdict",
+    ),
+    Column(
+        "amd_ms", _line("amd_ms"), "float64", "How long that verdict took; nobody waited for it.", unit="ms",
+        owner="machine_detection", missing="when answered_by is",
+    ),
     *_provider("stt", "speech recognition"),
     *_provider("llm", "the answers"),
     *_provider("tts", "the voice"),
     Column(
-        "stand_in", lambda call: _names(call.record.facts.stand_in), "string",
+        "stand_in", lambda call: names_of(call.record.facts.stand_in), "string",
         "The parts that stood in for a provider without a key.", owner="stand_in", missing="when nothing stood in",
     ),
     Column("turns", lambda call: len(call.caller_turns), "Int64", "The caller's turns that are closed."),
     Column("gap_p50_ms", lambda call: call.gap_ms(0.50), "float64", "Median of gap_ms.", unit="ms", missing=_NO_GAP),
     Column("gap_p95_ms", lambda call: call.gap_ms(0.95), "float64", "95th percentile of gap_ms.", unit="ms", missing=_NO_GAP),
-    Column("usd", lambda call: call.total.usd, "float64", "What the call cost.", unit="USD", missing=_UNPRICED),
-    Column("unknown", lambda call: _reasons(call.total), "string", "Why usd is not known.", missing="when it is known"),
+    Column("usd", lambda call: call.total.usd, "float64", "What the call cost.", unit="USD", missing=UNPRICED),
+    Column(
+        "carrier_price_usd", _line("carrier_price_usd"), "float64",
+        "What the carrier says it charged for the line; it stands in usd in place of the estimate.", unit="USD",
+        owner="carrier", missing="for test calls; until the carrier tells, some minutes after the end",
+    ),
+    Column("unknown", lambda call: reasons(call.total), "string", "Why usd is not known.", missing="when it is known"),
     Column("end_reason", _end("end_reason"), "string", "Why the call ended.", missing=_KILLED),
     Column(
         "error", lambda call: _masked(_end("error")(call)), "string", "What went wrong, in one sentence.",
@@ -169,7 +193,7 @@ def _latency(name: str) -> Column[TurnReading]:
 
 def _usd(service: Literal["stt", "llm", "tts"], label: str) -> Column[TurnReading]:
     doc = f"What {label} cost in this turn."
-    return Column(f"{service}_usd", lambda turn: turn.usd(service), "float64", doc, unit="USD", owner=service, missing=_UNPRICED)
+    return Column(f"{service}_usd", lambda turn: turn.usd(service), "float64", doc, unit="USD", owner=service, missing=UNPRICED)
 
 
 def why_missing(turn: TurnReading) -> str | None:
@@ -241,13 +265,13 @@ TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
     _usd("llm", "the model"),
     _usd("tts", "the voice"),
     Column("usd", lambda turn: turn.total.usd, "float64", "The sum of these three.", unit="USD", missing="when one of them is"),
-    Column("unknown", lambda turn: _reasons(turn.total), "string", "Why usd is not known.", missing="when it is known"),
+    Column("unknown", lambda turn: reasons(turn.total), "string", "Why usd is not known.", missing="when it is known"),
     Column(
-        "tools", lambda turn: _names([run.name for run in turn.facts.tools]), "string", "The tools that ran.",
+        "tools", lambda turn: names_of([run.name for run in turn.facts.tools]), "string", "The tools that ran.",
         missing="when none did",
     ),
     Column(
-        "guardrails", lambda turn: _names(turn.facts.guardrails), "string", "The guardrails that replaced a reply.",
+        "guardrails", lambda turn: names_of(turn.facts.guardrails), "string", "The guardrails that replaced a reply.",
         owner="guardrails", missing="when none did",
     ),
     Column(
@@ -255,7 +279,7 @@ TURN_COLUMNS: tuple[Column[TurnReading], ...] = (
         owner="guardrails", missing="when none replaced a reply",
     ),
     Column(
-        "stand_in", lambda turn: _names(turn.call.record.facts.stand_in), "string",
+        "stand_in", lambda turn: names_of(turn.call.record.facts.stand_in), "string",
         "The parts that stood in for a provider without a key.", owner="stand_in", missing="when nothing stood in",
     ),
     Column("error", _text("error"), "string", "What went wrong in this turn, in one sentence.", missing="when nothing did"),
@@ -271,50 +295,6 @@ EVENT_COLUMNS: tuple[Column[EventRow], ...] = (
 )
 
 
-def _usage(name: str, services: Sequence[str]) -> Callable[[CostRow], float | None]:
-    def read(row: CostRow) -> float | None:
-        mine = [each for each in row.item.usage if each.service in services]
-        return sum(getattr(each, name) for each in mine) if mine else None
-
-    return read
-
-
-def _of_usage(name: str) -> Callable[[CostRow], str | None]:
-    def read(row: CostRow) -> str | None:
-        found = [str(getattr(each, name)) for each in row.item.usage if getattr(each, name) is not None]
-        return None if row.item.part == "total" else _names(found)
-
-    return read
-
-
-_UNITS: tuple[tuple[str, Dtype, str, str, tuple[str, ...]], ...] = (
-    ("audio_seconds", "float64", "s", "Audio recognised, or time on the line.", ("stt", "telephony")),
-    ("characters", "Int64", "", "Characters synthesised.", ("tts",)),
-    ("input_tokens", "Int64", "", "Prompt tokens that were not read from a cache.", ("llm",)),
-    ("cached_input_tokens", "Int64", "", "Prompt tokens that were.", ("llm",)),
-    ("output_tokens", "Int64", "", "Tokens of the answer.", ("llm",)),
-)
-
-COST_COLUMNS: tuple[Column[CostRow], ...] = (
-    Column("call_id", lambda row: row.call.record.facts.call_id, "string", "The call it belongs to."),
-    Column("turn", lambda row: row.item.turn, "Int64", "The turn it belongs to.", missing="for what belongs to the whole call"),
-    Column("kind", lambda row: row.item.kind, "string", "The turn's kind, or call."),
-    Column(
-        "part", lambda row: row.item.part, "string",
-        "stt, llm and tts of each turn; stt rest (audio between turns), telephony and prewarm of the call; total.",
-    ),
-    *(
-        Column(name, _of_usage(name), "string", doc, missing="without usage; in the total")
-        for name, doc in (("provider", "Who did it."), ("model", "With which model."), ("price_id", "The dated price row."))
-    ),
-    *(
-        Column(name, _usage(name, services), dtype, doc, unit=unit, owner=services[0], missing="where it is not what is paid for")
-        for name, dtype, unit, doc, services in _UNITS
-    ),
-    Column("usd", lambda row: row.item.usd, "float64", "What it cost; rows add up to the total.", unit="USD", missing=_UNPRICED),
-    Column("unknown", lambda row: _reasons(row.item), "string", "Why usd is not known.", missing="when it is known"),
-)  # fmt: skip
-
 def _revision(name: str) -> Callable[[RevisionReading], Any]:
     return lambda revision: getattr(revision.facts, name)
 
@@ -325,7 +305,7 @@ REVISION_COLUMNS: tuple[Column[RevisionReading], ...] = (
     Column("content_id", _revision("content_id"), "string", "A hash of the content."),
     Column("parent", _revision("parent"), "Int64", "The revision it was made from.", missing="for the first one"),
     Column(
-        "changed", lambda revision: _names(revision.changed), "string", "The fields that differ from the parent's.",
+        "changed", lambda revision: names_of(revision.changed), "string", "The fields that differ from the parent's.",
         missing="for the first one; when none does",
     ),
     Column("scope", _revision("scope"), "string", "For whom it was made: next call, all calls, or this call."),

@@ -6,16 +6,21 @@ So is a request whose usage never came: the reply that was cancelled because the
 providers report what a cancelled request consumed. Two things stay unknowable, since a turn keeps no count of them: how often the
 model was asked again after tools, and how many segments went to the voice. Where some of those were reported, the others pass
 unnoticed; and where a provider reports one request in several parts, the parts count as requests.
+
+The line of a call that was never answered costs nothing, and that is known. What the carrier says it charged for the line takes
+the place of what its price list makes of the minutes; what it bills beside them (the media stream, machine detection, recording)
+stays an estimate. Not in any bill: what a number costs by the month, what stored recordings cost, taxes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from patter_nb.records.facts import CallFacts
+from patter_nb.records.lines import LineFacts
 from patter_nb.records.metrics import CostBreakdown
 from patter_nb.records.prices import PriceBook
 from patter_nb.turns.facts import TurnFacts, TurnKind
@@ -25,7 +30,11 @@ TURN_SERVICES: tuple[Service, ...] = ("stt", "llm", "tts")
 _REQUESTED = {"stt": "stt_final_at", "llm": "llm_requested_at", "tts": "tts_requested_at"}
 """The instant that shows that a turn used the service."""
 
-Part = Literal["stt", "llm", "tts", "stt rest", "telephony", "prewarm", "total"]
+Part = Literal[
+    "stt", "llm", "tts", "stt rest", "telephony", "media stream", "machine detection", "recording", "prewarm", "total"
+]  # fmt: skip
+BESIDE: tuple[Part, ...] = ("media stream", "machine detection", "recording")
+"""Parts of the bill that are there where a carrier's line was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +74,40 @@ def _requests(facts: TurnFacts, service: Service) -> int:
     return last + (facts.resumed if service == "llm" else 0)
 
 
-def call_items(usage: Sequence[Usage], call: CallFacts, prices: PriceBook) -> list[CostItem]:
-    """The items that belong to no turn: audio heard between turns, the line, and what was warmed before it was needed."""
+def call_items(
+    usage: Sequence[Usage], call: CallFacts, prices: PriceBook, *, line: LineFacts | None = None, over: bool = True
+) -> list[CostItem]:
+    """The items that belong to no turn: audio heard between turns, the line, and what was warmed before it was needed.
+
+    `line`: what its carrier told; None: nothing, and it was answered. `over`: the call has ended.
+    """
     rest = tuple(each for each in usage if each.service == "stt")
-    line = tuple(each for each in usage if each.service == "telephony")
+    carried = tuple(each for each in usage if each.service == "telephony")
     warm = tuple(each for each in usage if each.service in ("llm", "tts"))
-    line_cost = _priced(line, prices) if line else _unreported("telephony", call, prices)
+    beside = ((part, tuple(each for each in carried if each.model == part)) for part in BESIDE)
     return [
         CostItem(None, "call", "stt rest", rest, *_priced(rest, prices)),
-        CostItem(None, "call", "telephony", line, *line_cost),
+        _line_item(tuple(each for each in carried if each.model not in BESIDE), call, prices, line, over=over),
+        *(CostItem(None, "call", part, mine, *_priced(mine, prices)) for part, mine in beside if mine),
         CostItem(None, "call", "prewarm", warm, *_priced(warm, prices)),
     ]
+
+
+def _line_item(
+    used: tuple[Usage, ...], call: CallFacts, prices: PriceBook, line: LineFacts | None, *, over: bool
+) -> CostItem:
+    """The minutes of the line: as charged, else as listed."""
+    if line is not None and not math.isnan(line.carrier_price_usd):
+        charged = tuple(replace(each, price_id=None) for each in used)  # no row of ours says so
+        return CostItem(None, "call", "telephony", charged, line.carrier_price_usd)
+    if used:
+        return CostItem(None, "call", "telephony", used, *_priced(used, prices))
+    if line is not None and not line.answered:
+        return CostItem(None, "call", "telephony", (), 0.0)
+    usd, unknown = _unreported("telephony", call, prices)
+    if unknown and not over:
+        unknown = ("the minutes of the line are counted when the call is over",)
+    return CostItem(None, "call", "telephony", (), usd, unknown)
 
 
 def total_item(items: Sequence[CostItem]) -> CostItem:
@@ -90,7 +122,8 @@ def breakdown(items: Sequence[CostItem], prices: PriceBook) -> CostBreakdown:
 
     def usd(service: Service) -> float:
         warm = [each for item in items if item.part == "prewarm" for each in item.usage if each.service == service]
-        mine = [item.usd for item in items if item.part in (service, f"{service} rest")]
+        parts = (service, f"{service} rest", *(BESIDE if service == "telephony" else ()))
+        mine = [item.usd for item in items if item.part in parts]
         return math.fsum([*mine, _priced(warm, prices)[0]])
 
     total = total_item(items)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from patter_nb.errors import ConfigError
 from patter_nb.records import rows, tables
 from patter_nb.records.facts import CallEnd, CallFacts, CallRecord, EventFacts, RevisionFacts
+from patter_nb.records.lines import TIMED_EVENTS, told_at
 from patter_nb.records.masking import hash_number
 from patter_nb.records.plain import plain
 from patter_nb.records.prices import PriceBook
@@ -84,7 +85,12 @@ class CallLog:
                 self._write(Write("calls", rows.call_row(facts, self._phone_id), update=True))
 
     def event(self, call_id: str, at: float, kind: str, data: Mapping[str, object], turn: int | None = None) -> None:
-        """Something happened at `at`, in seconds of the call's clock. `data` is kept as plain data; usage in it as its fields."""
+        """Something happened at `at`, in seconds of the call's clock. `data` is kept as plain data; usage in it as its fields.
+
+        What comes before that clock runs (see `records.lines`) is given the time of day, unless it has it.
+        """
+        if kind in TIMED_EVENTS:
+            data = {"told_at": told_at(), **data}
         with self._lock:
             if call := self._find(call_id, f"an event of kind {kind!r}"):
                 usage = data.get("usage")

@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, fields
 from datetime import UTC, date, datetime
+from typing import Any
 
 from patter_nb.errors import ConfigError
+from patter_nb.records.price_list import BESIDE_THE_LINE, BUILT_IN, PriceRow
+from patter_nb.records.pricing import read_pricing
 from patter_nb.turns.usage import Price, Service, Usage
 
 LONGEST_ID = 255
@@ -20,35 +23,6 @@ LONGEST_ID = 255
 
 _BOUNDARIES = "-_.:/@ "
 """What may follow a model's name in a more specific one: "nova-3" covers "nova-3-medical", not "nova-30"."""
-
-
-@dataclass(frozen=True, slots=True)
-class PriceRow:
-    """The price of one model of one provider for one service, from a day on."""
-
-    id: str
-    """For example "deepgram/nova-3/stt@2026-05-08"."""
-    service: Service
-    provider: str
-    model: str
-    """Covers this model and the ones whose name begins with it; "" covers every model of the provider."""
-    price: Price
-    valid_from: date
-
-
-def _free(service: Service, provider: str) -> PriceRow:
-    return PriceRow(f"{provider}/*/{service}@2000-01-01", service, provider, "", Price(), date(2000, 1, 1))
-
-
-BUILT_IN: tuple[PriceRow, ...] = (
-    _free("stt", "local"),
-    _free("llm", "local"),
-    _free("llm", "on_message"),
-    _free("tts", "local"),
-    _free("telephony", "simulated"),
-    _free("telephony", "softphone"),
-)
-"""What runs on this machine, or is answered by a function of the user's, costs nothing, and that is known."""
 
 
 class PriceBook:
@@ -71,6 +45,25 @@ class PriceBook:
                 return known.id
             row = PriceRow(_row_id(service, provider, model, price, day), service, provider, model, price, day)
             return self._rows.setdefault(row.id, row).id
+
+    def override(self, pricing: Mapping[str, Any]) -> None:
+        """Take prices as `Patter(pricing=...)` is given them, in force from today: `{"twilio": {"price": 0.01}}`.
+
+        A provider's price holds for all its models, in whatever country and direction, except those that `models` names; what a
+        carrier bills beside a line's minutes ("media stream", "machine detection", "recording") keeps its own unless named, too.
+        `ConfigError` or `ConfigTypeError` for what cannot be read; nothing has changed then.
+        """
+        for given in read_pricing(pricing):
+            base, models = given.base, given.models
+            if base is not None:
+                known = self._models(given.service, given.provider)
+                models = {**dict.fromkeys(known - set(BESIDE_THE_LINE) | {""}, base), **models}
+            for model, price in models.items():
+                self.register(given.service, given.provider, model, price)
+
+    def _models(self, service: Service, provider: str) -> set[str]:
+        with self._lock:
+            return {row.model for row in self._rows.values() if (row.service, row.provider) == (service, provider)}
 
     def find(self, service: Service, provider: str, model: str, at: datetime | None = None) -> str | None:
         """The id of the price in force at `at` (now), or None: of this very model, else of the longest name that covers it."""

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from patter_nb.records.cost import TURN_SERVICES, CostItem, breakdown, call_items, total_item, turn_items
 from patter_nb.records.facts import CallRecord, EventFacts
+from patter_nb.records.lines import LINE_EVENTS, LineFacts, line_facts
 from patter_nb.records.metrics import CallMetrics, CostBreakdown, LatencyBreakdown, TurnMetrics, latency, percentile, statistics
 from patter_nb.records.plain import usage_from
 from patter_nb.records.prices import PriceBook
@@ -31,7 +32,7 @@ PERCEIVED = "perceived"
 LOOP_STALL = "loop_stall"
 """The call's loop could not run: {"started_at", "seconds", "cell"}."""
 
-READ_EVENTS = (LATE_USAGE, CALL_USAGE, LATE_TOOL, TOOL_PROGRESS, GUARDRAIL, PERCEIVED, LOOP_STALL)
+READ_EVENTS = (LATE_USAGE, CALL_USAGE, LATE_TOOL, TOOL_PROGRESS, GUARDRAIL, PERCEIVED, LOOP_STALL, *LINE_EVENTS)
 """The kinds of events that something is read off; all others are in the table of events only."""
 
 
@@ -61,6 +62,11 @@ class CallReading:
         return tuple(Stall(data["started_at"], data["seconds"], _text(data.get("cell"))) for data in found)
 
     @cached_property
+    def line(self) -> LineFacts:
+        """How the call came over its line."""
+        return line_facts(self.record)
+
+    @cached_property
     def stt_reported(self) -> bool:
         """Whether any usage of speech recognition was reported in this call."""
         of_turns = [usage for facts in self.record.turns for usage in facts.usage]
@@ -72,7 +78,8 @@ class CallReading:
         """Every item of the bill, the total excepted."""
         usage = [usage_from(event.data["usage"]) for event in self.events(CALL_USAGE)]
         of_turns = [item for turn in self.turns for item in turn.cost_items]
-        return (*of_turns, *call_items(usage, self.record.facts, self.prices))
+        over = self.record.end is not None
+        return (*of_turns, *call_items(usage, self.record.facts, self.prices, line=self.line, over=over))
 
     @cached_property
     def total(self) -> CostItem:

@@ -9,7 +9,7 @@ from typing import Any
 
 from patter_nb.records.facts import CallEnd, CallFacts, EventFacts, RevisionFacts
 from patter_nb.records.plain import plain, storable, tool_from, usage_from
-from patter_nb.records.prices import PriceRow
+from patter_nb.records.price_list import PriceRow
 from patter_nb.turns.facts import INSTANTS, TurnFacts
 from patter_nb.turns.usage import Price
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from patter_nb.records.columns import (
     CALL_COLUMNS,
-    COST_COLUMNS,
     EVENT_COLUMNS,
     REVISION_COLUMNS,
     TOOL_COLUMNS,
     TURN_COLUMNS,
     Column,
-    CostRow,
     EventRow,
 )
+from patter_nb.records.costrows import COST_COLUMNS, CostRow
 from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.metrics import STATISTICS
 from patter_nb.records.readings import CallReading, TurnReading

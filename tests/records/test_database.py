@@ -14,7 +14,7 @@ from sqlalchemy import text
 from patter_nb.errors import ConfigError
 from patter_nb.records.address import Address
 from patter_nb.records.database import Database, reason
-from patter_nb.records.prices import PriceRow
+from patter_nb.records.price_list import PriceRow
 from patter_nb.records.rows import price_row
 from patter_nb.records.schema import SCHEMA_VERSION
 from patter_nb.records.writer import Rejected, Unavailable, Write

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from patter_nb.errors import ConfigError
-from patter_nb.records.prices import PriceBook, PriceRow
+from patter_nb.records.price_list import PriceRow
+from patter_nb.records.prices import PriceBook
 from patter_nb.turns.usage import Price, Usage
 
 AT = datetime(2026, 7, 20, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patter_nb.records.facts import CallEnd, CallFacts, EventFacts, RevisionFacts
-from patter_nb.records.prices import PriceRow
+from patter_nb.records.price_list import PriceRow
 from patter_nb.records.rows import (
     call_facts,
     call_row,
