@@ -72,14 +72,16 @@ class Crew:
         self._event = event
         self._first = agent = setup.live.current.agent
         self._messenger = self._make_messenger(control)
-        self._streams = Streams(CallContext(setup.call_id, agent.language), setup.codec.audio, self._not_closed)
+        self._streams = self._adopt_streams(agent)
         self._servers = Servers(agent, lambda error: event("mcp_failed", {"error": error}))
         self.toolbox = Toolbox(control, setup.user_code, more=self._servers.tools, post=post, progress=self._progressed)
         self.line = self._make_line(answered, over)
         self.transcripts = self._make_transcripts()
+        stt = agent.stt
+        assert stt is not None
         self.listening = Listening(
             agent,
-            setup.call_id,
+            partial(self._streams.stt, stt),
             audio=setup.codec.audio,
             inbound=self.line.inbound,
             post=self._heard,
@@ -121,6 +123,14 @@ class Crew:
         self._spawn(work(), f"tool {command.name}")
 
     # What the parts are made of.
+
+    def _adopt_streams(self, agent: Agent) -> Streams:
+        """What was opened for the call before it began, if anything was."""
+        streams = self._setup.streams
+        if streams is None:
+            return Streams(CallContext(self._setup.call_id, agent.language), self._setup.codec.audio, self._not_closed)
+        streams.failed = self._not_closed
+        return streams
 
     def _make_messenger(self, control: CallControl) -> Messenger | None:
         on_message = self._setup.callbacks.on_message

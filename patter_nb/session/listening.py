@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from patter_nb.agent import Agent
 from patter_nb.audio.formats import AudioFormat
 from patter_nb.errors import ProviderError
-from patter_nb.providers.base import CallContext, STTEvent, STTStream, Transcript, TurnEnded, choose_format
+from patter_nb.providers.base import STTEvent, STTStream, Transcript, TurnEnded, choose_format
+from patter_nb.session.ahead import LAST_WORDS_SECONDS
 from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.inbound import Inbound, Recogniser
 from patter_nb.session.meter import Meter
@@ -31,12 +33,9 @@ REOPEN_AFTER_SECONDS = (0.1, 0.3, 1.0)
 BACKLOG_FRAMES = 500
 """What the caller says while a recogniser is being opened is kept for it: the last 10 s."""
 
-LAST_WORDS_SECONDS = 1.0
-"""How long a closed recogniser may take to report what it used."""
-
 
 class Listening:
-    """Feeds a call's audio to its recogniser and posts what that hears.
+    """Feeds a call's audio to its recogniser, which `opens()` gives each time it is wanted, and posts what that hears.
 
     `front(recogniser, format)` may put something between the line and the recogniser, which passes on what it is told.
     """
@@ -44,7 +43,7 @@ class Listening:
     def __init__(
         self,
         agent: Agent,
-        call_id: str,
+        opens: Callable[[], AbstractAsyncContextManager[STTStream]],
         *,
         audio: AudioFormat,
         inbound: Inbound,
@@ -55,7 +54,7 @@ class Listening:
         assert agent.stt is not None
         self._agent = agent
         self._stt = agent.stt
-        self._context = CallContext(call_id, agent.language)
+        self._opens = opens
         self._wanted = choose_format(self._stt.formats, audio)
         self._post = post
         self._meter = meter
@@ -133,7 +132,7 @@ class Listening:
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(event.wait(), name="listen") for event in ends]
         try:
             async with contextlib.AsyncExitStack() as streams:
-                stream = await opened(streams, self._stt.open(self._context, self._wanted), provider=self._stt.provider)
+                stream = await opened(streams, self._opens(), provider=self._stt.provider)
                 self._catch_up(stream)
                 self.tried.set()
                 reading = asyncio.create_task(self._read(stream), name="transcripts")

@@ -17,8 +17,8 @@ from patter_nb.callbacks import CallControl
 from patter_nb.clock import CallClock
 from patter_nb.live import Revision
 from patter_nb.providers.base import CLOSING_SECONDS
+from patter_nb.session.ahead import LAST_WORDS_SECONDS
 from patter_nb.session.crew import Crew
-from patter_nb.session.listening import LAST_WORDS_SECONDS
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
 from patter_nb.session.narrator import Narrator

@@ -12,6 +12,7 @@ from patter_nb.live import Live
 from patter_nb.records.log import CallLog
 from patter_nb.session.chains import AudioStage
 from patter_nb.session.notices import Notices
+from patter_nb.session.streams import Streams
 from patter_nb.session.user_code import UserCode
 
 
@@ -42,6 +43,8 @@ class CallSetup(CallTerms):
     codec: MediaCodec
     voice_model: VoiceModel
     """The call's own voice activity model."""
+    streams: Streams | None = None
+    """What was opened for the call before it began; it is closed with the call."""
     record: bool = True
     real_time: bool = True
     """False on a virtual-time loop, where nothing can stall."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -256,7 +257,8 @@ def test_what_is_said_while_the_recogniser_is_being_opened_is_kept_for_it() -> N
         )
         meter = Meter(PriceBook(), posted.append)
         meter.know(agent)
-        listening = Listening(agent, "call", audio=MULAW_8K, inbound=inbound, post=posted.append, meter=meter)
+        opens = partial(ear.open, None, MULAW_8K)
+        listening = Listening(agent, opens, audio=MULAW_8K, inbound=inbound, post=posted.append, meter=meter)
         running = asyncio.create_task(listening.run())
         await asyncio.sleep(0.5)
         listening.speech_started(0.1)
