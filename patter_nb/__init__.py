@@ -25,6 +25,7 @@ from patter_nb.frames import columns
 from patter_nb.guardrails import Guardrail, guardrail
 from patter_nb.hooks import AfterLLM, HookContext, PipelineHooks
 from patter_nb.keys import keys
+from patter_nb.nested import allow_nested_run
 from patter_nb.phone import Patter
 from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.fallback import FallbackLLM
@@ -37,6 +38,7 @@ from patter_nb.session.notices import CallEvent
 from patter_nb.softphone import Softphone
 from patter_nb.text import filter_emoji, filter_for_tts, filter_markdown
 from patter_nb.tools import Reassurance, Tool, tool
+from patter_nb.tunnels import CloudflareTunnel, Ngrok, Static
 from patter_nb.turns.usage import Price, Usage
 
 __version__ = "0.3.0"
@@ -54,6 +56,7 @@ __all__ = [
     "CallEvent",
     "CallMetrics",
     "CarrierError",
+    "CloudflareTunnel",
     "ConfigError",
     "ConfigTypeError",
     "CostBreakdown",
@@ -68,6 +71,7 @@ __all__ = [
     "LocalTTS",
     "MinWordsStrategy",
     "MissingExtra",
+    "Ngrok",
     "OpenAICompatibleLLM",
     "Patter",
     "PatterError",
@@ -82,11 +86,13 @@ __all__ = [
     "ScriptedSTT",
     "ScriptedTTS",
     "Softphone",
+    "Static",
     "Tool",
     "TurnMetrics",
     "Usage",
     "VADEvent",
     "VADProvider",
+    "allow_nested_run",
     "columns",
     "filter_emoji",
     "filter_for_tts",

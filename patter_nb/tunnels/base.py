@@ -16,7 +16,8 @@ Tell = Callable[[str], None]
 class OpenTunnel:
     """A tunnel that stands: `host` is its public name, without a scheme.
 
-    `lost` is done, with one sentence why, when the tunnel has ended by itself; None when nobody could know.
+    `lost` is done, with the reason in a few words, when the tunnel has ended by itself, and cancelled when it is closed; None
+    when nobody could know.
     """
 
     host: str

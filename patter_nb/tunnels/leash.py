@@ -1,0 +1,40 @@
+"""Runs a program for as long as standard input stays open, so that it ends with the process that began it, however that one ends.
+
+Run as a file, by itself: it imports nothing of this package.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+GRACE_SECONDS = 0.3
+"""What the program has to say goodbye before it is killed."""
+
+
+def main(command: list[str]) -> None:
+    """Run the command; when standard input ends, so does the command and what it has started."""
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_follow, args=(program,), daemon=True).start()
+    sys.stdin.buffer.read()
+    program.terminate()
+    try:
+        program.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        program.kill()
+    if hasattr(os, "killpg"):
+        os.killpg(0, signal.SIGKILL)  # the group is ours alone: what the program has started, and this process
+    os._exit(0)
+
+
+def _follow(program: subprocess.Popen[bytes]) -> None:
+    """End as the program ends, when it does so by itself."""
+    code = program.wait()
+    os._exit(code if code >= 0 else 128 - code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
