@@ -12,6 +12,7 @@ from patter_nb.barge_in import BargeInStrategy, MinWordsStrategy
 from patter_nb.call import Call
 from patter_nb.callbacks import CallControl
 from patter_nb.callers import Line
+from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import (
     CarrierError,
     ConfigError,
@@ -89,6 +90,7 @@ __all__ = [
     "Static",
     "Tool",
     "TurnMetrics",
+    "Twilio",
     "Usage",
     "VADEvent",
     "VADProvider",

@@ -58,6 +58,7 @@ PUBLIC = {
         "Static",
         "Tool",
         "TurnMetrics",
+        "Twilio",
         "Usage",
         "VADEvent",
         "VADProvider",
