@@ -20,7 +20,10 @@ PYPROJECT_TEXT = (ROOT / "pyproject.toml").read_text()
 PYPROJECT = tomllib.loads(PYPROJECT_TEXT)
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 
-TEST_COMMAND = 'python3 -m venv .venv && .venv/bin/pip install -q -e ".[local,nb,dev]" && .venv/bin/python -m pytest'
+TEST_COMMAND = (
+    'python3 -m venv .venv && .venv/bin/pip install -q "pip>=25.1" && '
+    '.venv/bin/pip install -q -e ".[local,nb,dev]" --group oracle && .venv/bin/python -m pytest'
+)
 
 
 def blocks(text: str, language: str) -> list[str]:
