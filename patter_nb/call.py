@@ -7,11 +7,12 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
 from patter_nb.audio.recording import Recording
 from patter_nb.callbacks import Orders
-from patter_nb.errors import ConfigError, PatterError
+from patter_nb.errors import CarrierError, ConfigError, PatterError
 from patter_nb.live import Edit, Live
 from patter_nb.notebook.display import CardHandle
 from patter_nb.notebook.view import CallView, pieces_of, speech_of, tools_of
@@ -33,16 +34,22 @@ State = Literal["running", "ended", "failed"]
 
 
 class Call(Orders):
-    """One phone conversation. It starts at once; `await call` waits for its end, and so does `await call.ended()`.
+    """One phone conversation. It starts at once. `await call` waits for its end, or, where `phone.call()` made it, until the
+    carrier has accepted the dial; `await call.ended()` always waits for its end.
 
-    Whoever cancels that wait ends the test and keeps its rows: an interrupt of the cell that awaits does, and so does a time-out
-    put around it (`asyncio.wait_for`). To look in again later, wait with `call.ended(timeout_seconds=...)`: the call goes on.
+    A real call goes on when that wait is cancelled. Whoever cancels the wait for a test ends the test and keeps its rows: an
+    interrupt of the cell that awaits does, and so does a time-out put around it (`asyncio.wait_for`). To look in again later,
+    wait with `call.ended(timeout_seconds=...)`: the call goes on.
 
     While it is on: `say`, `inject`, `hangup`, `send_dtmf`, `transfer`, `mute` and `unmute`, `edit` and `rollback`, `stream`.
     """
 
-    def __init__(self, call_id: str, log: CallLog, shelf: RecordingShelf, live: Live, notices: Notices) -> None:
+    def __init__(
+        self, call_id: str, log: CallLog, shelf: RecordingShelf, live: Live, notices: Notices, *, real: bool = False
+    ) -> None:
         self.id = call_id
+        self.carrier_call_id = ""
+        """What the carrier calls it (Twilio: `CA...`); "" before it is known, and of a test call."""
         self.live = live
         """The agent of this call, and the edit that waits for its next reply."""
         self.state: State = "running"
@@ -57,6 +64,9 @@ class Call(Orders):
         self._recording: Recording | None = None
         self._loop = asyncio.get_running_loop()
         self._done = to_come()
+        self._real = real
+        self._accepted: Future[None] | None = None
+        """Comes when the carrier has accepted the dial of an outbound call; None where nobody waits for that."""
         self._task: asyncio.Task[None] | None = None
         self._work: asyncio.Task[None] | None = None
         self._card: CardHandle | None = None
@@ -87,6 +97,8 @@ class Call(Orders):
                 await self._afterwards()
             finally:
                 self._done.set_result(None)
+                if self._accepted is not None and not self._accepted.done():
+                    self._accepted.set_result(None)
 
     async def _unless_stopped(self, work: asyncio.Task[None]) -> None:
         try:
@@ -104,6 +116,20 @@ class Call(Orders):
             self._early.clear()
         if self._stop_reason is not None:
             session.stop(self._stop_reason)
+
+    def dialled(self) -> None:
+        """Whoever awaits this call waits until its dial is accepted."""
+        self._accepted = to_come()
+
+    def carried(self, carrier_call_id: str) -> None:
+        """The carrier has it, under this id."""
+        self.carrier_call_id = carrier_call_id
+        if carrier_call_id and self._accepted is not None and not self._accepted.done():
+            self._accepted.set_result(None)
+
+    async def over(self) -> None:
+        """Wait until it is over, however it ends."""
+        await come(self._done)
 
     def when_over(self, function: Callable[[], object]) -> None:
         """Call `function()` once the call is over."""
@@ -163,7 +189,14 @@ class Call(Orders):
     # What users do with it.
 
     def __await__(self) -> Generator[Any, None, Call]:
-        return self.ended().__await__()
+        return (self.ended() if self._accepted is None else self._accepted_dial(self._accepted)).__await__()
+
+    async def _accepted_dial(self, accepted: Future[None]) -> Call:
+        """Wait until the carrier has accepted the dial, on any loop. `CarrierError` with the reason when it has not."""
+        await come(accepted)
+        if self.error is not None and not self.carrier_call_id:
+            raise CarrierError(self.error)
+        return self
 
     async def ended(self, timeout_seconds: float | None = None) -> Call:
         """Wait until the call is over, on any loop. `PatterError` with the reason when it failed.
@@ -174,7 +207,8 @@ class Call(Orders):
         try:
             over = await come(self._done, timeout_seconds)
         except asyncio.CancelledError:
-            self.stop("interrupted")
+            if not self._real:
+                self.stop("interrupted")
             raise
         if not over:
             raise TimeoutError(f"The call is not over after {timeout_seconds:g} s; it goes on.")
@@ -199,6 +233,11 @@ class Call(Orders):
         """Stop what comes before there is a session. Once: what was cancelled may wait for a thread that makes one."""
         if self._session is None and self._work is not None and not self._work.cancelling():
             self._work.cancel()
+
+    @property
+    def _transferring(self) -> bool:
+        session = self._session
+        return session is not None and session.is_transferring
 
     def _hand_over(self, event: Event) -> bool:
         if self.state != "running":

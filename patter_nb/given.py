@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from patter_nb.agent import Agent, AgentSettings
-from patter_nb.callbacks import Callbacks
+from patter_nb.callbacks import Callbacks, check_number
+from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.live import Revision
 from patter_nb.notebook.display import in_notebook
 from patter_nb.providers.base import LLM
+from patter_nb.tunnels import Static, Tunnel, read_tunnel
 
 CLOUD = ("api_key", "backend_url", "rest_url", "mode")
 """Settings of Patter's hosted mode, which does not exist here."""
@@ -23,12 +25,45 @@ NEEDED = {
 }
 
 
-def running_loop() -> asyncio.AbstractEventLoop:
+def running_loop(what: str) -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
         remedy = "in a notebook it has one; elsewhere put it into a coroutine and use asyncio.run(main())"
-        raise ConfigError(f"test() needs a running event loop: {remedy}.") from None
+        raise ConfigError(f"{what}() needs a running event loop: {remedy}.") from None
+
+
+def checked(agent: object) -> Agent:
+    """The agent; `ConfigTypeError` for anything else."""
+    if not isinstance(agent, Agent):
+        raise ConfigTypeError(f"agent is {type(agent).__name__}; it must be an Agent, as phone.agent(...) returns it.")
+    return agent
+
+
+def check_line(carrier: object, number: object) -> tuple[Twilio | None, str]:
+    """The carrier of a phone and its number in E.164; a carrier without a number, or the other way round, is an error."""
+    if carrier is not None and not isinstance(carrier, Twilio):
+        raise ConfigTypeError(f"carrier is {type(carrier).__name__}; it must be a Twilio, or left out for test calls.")
+    if not number:
+        if carrier is not None:
+            raise ConfigError("phone_number is missing: a carrier needs one that its account owns, in E.164.")
+        return None, ""
+    if carrier is None:
+        raise ConfigError("phone_number is given without a carrier: give carrier=Twilio(), or leave it out for test calls.")
+    return carrier, check_number("phone_number", number)
+
+
+def read_way(webhook_url: object, tunnel: object) -> Tunnel | None:
+    """How a carrier reaches this machine; None where nobody said."""
+    if not isinstance(webhook_url, str):
+        raise ConfigTypeError(f"webhook_url is {type(webhook_url).__name__}; it must be the public host name, a string.")
+    way = read_tunnel(tunnel)
+    if not webhook_url:
+        return way
+    static = Static(webhook_url)
+    if way is not None and way != static:
+        raise ConfigError("tunnel and webhook_url are both given: leave one of them out, since a carrier can call one name only.")
+    return static
 
 
 def in_terminal() -> bool:

@@ -16,15 +16,18 @@ from patter_nb.agents import Agents
 from patter_nb.call import Call
 from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks, SpeechCallbacks
 from patter_nb.callers import read_caller
+from patter_nb.carriers.twilio import Twilio
 from patter_nb.console import ConsoleTest
 from patter_nb.edits import Edits
-from patter_nb.errors import ConfigError, ConfigTypeError
+from patter_nb.errors import ConfigTypeError
 from patter_nb.given import (
+    check_line,
     check_mode,
     check_numbers,
     check_settings,
     check_speed,
     in_terminal,
+    read_way,
     refuse,
     running_loop,
     tell_newer,
@@ -39,15 +42,18 @@ from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store
 from patter_nb.remote import RemoteMessage
+from patter_nb.serving import Serving
 from patter_nb.session.boundary import guard
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
-from patter_nb.simulation import SimulatedTest
 from patter_nb.softphone import Softphone
-from patter_nb.softphone.call import SoftphoneTest
 from patter_nb.softphone.listening import let_hear
 from patter_nb.softphone.ordered import calling, listening, spoken_test
+from patter_nb.spoken import SpokenCall
 from patter_nb.studio import Studio
+from patter_nb.tunnels import Tunnel
+
+CALLBACKS = ("on_call_start", "on_call_end", "on_transcript", "on_metrics", "on_machine_detection")
 
 
 class Setting(TypedDict):
@@ -58,9 +64,12 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter(Edits, History, Studio, SpeechCallbacks):
+class Patter(Serving, Edits, History, Studio, SpeechCallbacks):
     """A phone for prototyping voice agents.
 
+    `carrier` and `phone_number` (E.164, one that the account owns): the real line of `serve()` and `call()`; `test()` needs none.
+    `tunnel`: what makes this machine public: True for one of Cloudflare's, or a `CloudflareTunnel`, `Ngrok` or `Static`;
+    `webhook_url`: the public host name, where it is so already.
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
     only in memory. `store_numbers`: keep phone numbers in the clear instead of masked plus a keyed hash. `show`: draw a card
     under the cell that started a call.
@@ -74,8 +83,10 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
     def __init__(
         self,
         *,
-        carrier: None = None,
+        carrier: Twilio | None = None,
         phone_number: str = "",
+        webhook_url: str = "",
+        tunnel: Tunnel | bool | None = None,
         store: str | Path | Literal[False] | None = None,
         store_numbers: bool = False,
         show: bool = True,
@@ -85,11 +96,8 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         super().__init__()
         if not (store is None or store is False or isinstance(store, str | os.PathLike)):
             raise ConfigTypeError(f"store is {store!r}; it must be a path, a database URL, None for .patter_nb/, or False.")
-        if carrier is not None:
-            line = f"carrier is {type(carrier).__name__}, but real phone lines are not there yet"
-            raise ConfigError(f"{line}: leave it out and use test().")
-        if phone_number:
-            raise ConfigError("phone_number needs a carrier, and there are no real phone lines yet: leave it out and use test().")
+        self._carrier, self._phone_number = check_line(carrier, phone_number)
+        self._tunnel = read_way(webhook_url, tunnel)
         self._store = None if store is False else Store(store, store_numbers=store_numbers)
         self._log = CallLog(self._store)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
@@ -153,7 +161,7 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
                 on_metrics=on_metrics,
                 pinned=pinned,
             )
-        loop = running_loop()
+        loop = running_loop("test")
         who = calling(caller, speed=speed, noise_db=noise_db) or read_caller(caller)
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
         check_numbers(noise_db, seed)
@@ -187,7 +195,7 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         `read` is where lines come from (standard input), `write` gets each line that is shown (standard output). The commands are
         shown when the call begins.
         """
-        loop = running_loop()
+        loop = running_loop("console")
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics)
         with self._chosen(agent, callbacks, pinned, lambda agent: check_mode(agent, callbacks), loop) as (call, setting):
             work = ConsoleTest(self._log, call.live, read=read, write=write, **setting)
@@ -210,7 +218,15 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
 
     @contextmanager
     def _chosen(
-        self, agent: Agent, callbacks: Callbacks, pinned: bool, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop
+        self,
+        agent: Agent,
+        callbacks: Callbacks,
+        pinned: bool,
+        fits: Callable[[Agent], None],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        kind: str = "test",
+        quiet: bool = False,
     ) -> Iterator[tuple[Call, Setting]]:
         """A call that has not begun, of the newest revision unless it is `pinned`, and what it is held with.
 
@@ -221,18 +237,18 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
             given = self._agents.known(agent)
             newer = None if given is None or pinned else self._agents.newer(given)
             fits(agent if newer is None else newer.agent)
-            if newer is not None and given is not None:
+            if newer is not None and given is not None and not quiet:
                 tell_newer(newer, given)
-            call, setting = self._make(newer or given or self._agents.stage(agent), callbacks, fits, loop)
+            call, setting = self._make(newer or given or self._agents.stage(agent), callbacks, fits, loop, kind)
             with ExitStack() as otherwise:
                 otherwise.callback(call.live.end)
                 yield call, setting
                 otherwise.pop_all()
 
     def _make(
-        self, revision: Revision, callbacks: Callbacks, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop
+        self, revision: Revision, callbacks: Callbacks, fits: Callable[[Agent], None], loop: asyncio.AbstractEventLoop, kind: str
     ) -> tuple[Call, Setting]:
-        call_id = f"test_{uuid.uuid4().hex[:12]}"
+        call_id = f"{kind}_{uuid.uuid4().hex[:12]}"
 
         def failed(name: str, error: str) -> None:
             self._log.event(call.id, call.duration_seconds, "callback_failed", {"callback": name, "error": error})
@@ -243,10 +259,10 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
 
         live, user_code = Live(revision, self._agents.line(revision.agent.name), call_id, fits, tell), UserCode(loop)
         notices = Notices(callbacks, user_code, loop, failed)
-        call = Call(call_id, self._log, self._shelf, live, notices)
+        call = Call(call_id, self._log, self._shelf, live, notices, real=kind != "test")
         return call, Setting(user_code=user_code, callbacks=callbacks, notices=notices)
 
-    def _hold(self, call: Call, work: SimulatedTest | SoftphoneTest | ConsoleTest, show: bool | None) -> Call:
+    def _hold(self, call: Call, work: SpokenCall | ConsoleTest, show: bool | None) -> Call:
         """Let the call begin."""
         shown = self._show if show is None else show
         self._calls.append(call)
@@ -255,12 +271,16 @@ class Patter(Edits, History, Studio, SpeechCallbacks):
         self._watch.follow(call)
         return call
 
-    def _callbacks(self, on_message: Callback | RemoteMessage | str | None, *others: Callback | None) -> Callbacks:
-        """The callbacks of a call that begins now."""
-        names = ("on_call_start", "on_call_end", "on_transcript", "on_metrics")
+    def _callbacks(
+        self, on_message: Callback | RemoteMessage | str | None, *others: Callback | None, otherwise: Callbacks | None = None
+    ) -> Callbacks:
+        """The callbacks of a call that begins now; `otherwise` has those that are not given."""
         answers = RemoteMessage(on_message) if isinstance(on_message, str) else on_message
+        given = {"on_message": answers, **dict(zip(CALLBACKS, others, strict=False))}
+        given = {name: function for name, function in given.items() if function is not None}
+        kept = {} if otherwise is None else {name: getattr(otherwise, name) for name in ("on_message", *CALLBACKS)}
         speech = {name: self._speech_events.get(name) for name in SPEECH_EVENTS}
-        return Callbacks(on_message=answers, **dict(zip(names, others, strict=True)), **speech)
+        return Callbacks(**{**kept, **given, **speech})
 
     def __repr__(self) -> str:
         return f"<Patter, {len(self._calls)} calls, store {self._store.name if self._store else 'off'}>"

@@ -62,6 +62,10 @@ class SpokenCall:
     parameters: Mapping[str, str] = {}
     """What the carrier sent along with the call."""
 
+    async def hold(self, call: Call) -> None:
+        """Hold the call to its end."""
+        raise NotImplementedError
+
     @property
     def _agent(self) -> Agent:
         return self._live.current.agent

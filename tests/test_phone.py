@@ -26,10 +26,12 @@ from patter_nb.audio.vad import EnergyModel
 from patter_nb.audio.wav import read_wav
 from patter_nb.call import Call
 from patter_nb.callers import Line
+from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import ConfigError, ConfigTypeError, PatterError
 from patter_nb.phone import Patter
 from patter_nb.providers.custom import CustomLLM
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.tunnels import Static
 from patter_nb.turns.usage import Price
 
 GREETING = "Hello there, good evening!"
@@ -539,8 +541,13 @@ BAD_PHONES = [
     ({"api_key": None}, NotImplementedError, "api_key= belongs to a hosted mode"),
     ({"mode": "cloud"}, NotImplementedError, "mode= belongs to a hosted mode"),
     ({"colour": 1, "api": 2}, TypeError, "Patter() does not know api, colour."),
-    ({"carrier": object()}, ConfigError, "carrier is object, but real phone lines are not there yet: leave it out and use"),
-    ({"phone_number": "+15550001234"}, ConfigError, "phone_number needs a carrier, and there are no real phone lines yet"),
+    ({"carrier": object()}, ConfigTypeError, "carrier is object; it must be a Twilio, or left out for test calls."),
+    ({"phone_number": "+15550001234"}, ConfigError, "phone_number is given without a carrier: give carrier=Twilio()"),
+    ({"carrier": Twilio()}, ConfigError, "phone_number is missing: a carrier needs one that its account owns, in E.164."),
+    ({"carrier": Twilio(), "phone_number": "5550001"}, ConfigError, "phone_number must be a number in E.164"),
+    ({"tunnel": "mine"}, ConfigTypeError, "tunnel"),
+    ({"webhook_url": 7}, ConfigTypeError, "webhook_url is int; it must be the public host name, a string."),
+    ({"webhook_url": "a.example.com", "tunnel": Static("b.example.com")}, ConfigError, "tunnel and webhook_url are both given"),
     ({"store": True}, ConfigTypeError, "store is True; it must be a path, a database URL, None for .patter_nb/, or False."),
     ({"store": 5}, ConfigTypeError, "store is 5; it must be a path"),
     ({"store": "."}, ConfigError, "store is '.', which is a directory: give the path of a file in it."),

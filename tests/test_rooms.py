@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "patter_nb"
 
-LEAVES = ("errors", "clock", "keys", "turns", "audio", "web")
+LEAVES = ("errors", "clock", "keys", "turns", "audio", "web", "told")
 BASES = (*LEAVES, "providers.base", "carriers.base")
 RULES = ("tools", "guardrails", "hooks", "text", "barge_in", "callbacks", "remote")
 """What an agent can be told, each by itself; the agent is made of them."""
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "turns": (),
     "audio": ("errors",),
     "web": ("errors",),
+    "told": (),
     "keys": ("errors",),  # a provider or a carrier asks it when it needs a key
     "nested": ("errors",),
     "tunnels": ("errors", "keys", "web"),
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "softphone": ("",),
     "studio": (*BELOW_SESSION, "session.boundary", "agents", "archive", "call", "callers", "tryout", "softphone", "notebook"),
     "tryout": (*BELOW_SESSION, "session", "notebook"),
-    "given": (*BELOW_SESSION, "providers", "notebook"),
+    "given": (*BELOW_SESSION, "providers", "notebook", "carriers", "tunnels"),
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),

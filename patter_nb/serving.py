@@ -1,0 +1,326 @@
+"""The part of `Patter` that real telephone lines come in and go out by: `serve()`, `call()`, and whether they are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from patter_nb.agent import Agent
+from patter_nb.call import Call
+from patter_nb.callbacks import Callback, Callbacks, check_number
+from patter_nb.carriers.twilio import Twilio
+from patter_nb.carriers.twilio.webhooks import IncomingCall
+from patter_nb.errors import ConfigError, ConfigTypeError, warn
+from patter_nb.given import check_mode, checked, running_loop
+from patter_nb.notebook.display import in_notebook
+from patter_nb.records.log import CallLog
+from patter_nb.records.store import Store
+from patter_nb.remote import RemoteMessage
+from patter_nb.telephony.addresses import ANSWER, STATUS
+from patter_nb.telephony.call import LineCall, LineTerms
+from patter_nb.telephony.dialling import Dialling
+from patter_nb.telephony.number import NumberWebhook
+from patter_nb.telephony.readiness import Readiness
+from patter_nb.telephony.server import PhoneServer, need_tunnel, served
+from patter_nb.tunnels import Tunnel, read_tunnel
+
+PORT = 8000
+
+CONSENT = "Calls are recorded: in many places everybody on the line must be told, and must agree."
+"""Said once in a process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What was asked for by the last `serve()`: it holds for every call that begins from then on."""
+
+    agent: Agent | None
+    callbacks: Callbacks
+    recording: bool
+    voicemail: str
+    pinned: bool
+    show: bool | None
+    cell: contextvars.Context
+    """Of the cell that served: what calls show stands under it."""
+
+
+class Serving:
+    """Real telephone lines."""
+
+    _carrier: Twilio | None
+    _phone_number: str
+    _tunnel: Tunnel | None
+    _log: CallLog
+    _store: Store | None
+    _chosen: Callable[..., AbstractContextManager[Any]]
+    _callbacks: Callable[..., Callbacks]
+    _hold: Callable[..., Call]
+    _consented = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._readiness = Readiness()
+        self._server: PhoneServer | None = None
+        self._served: Served | None = None
+
+    @property
+    def ready(self) -> asyncio.Future[str]:
+        """Done with the public host name once calls can come in and go out; raises why they cannot. New with each start."""
+        return self._readiness.ready
+
+    @property
+    def tunnel_ready(self) -> asyncio.Future[str]:
+        """As `ready`, once the public host name is known."""
+        return self._readiness.tunnel
+
+    async def serve(
+        self,
+        agent: Agent,
+        port: int = PORT,
+        *,
+        tunnel: Tunnel | bool | None = None,
+        recording: bool = False,
+        voicemail_message: str = "",
+        on_call_start: Callback | None = None,
+        on_call_end: Callback | None = None,
+        on_transcript: Callback | None = None,
+        on_message: Callback | RemoteMessage | str | None = None,
+        on_metrics: Callback | None = None,
+        on_machine_detection: Callback | None = None,
+        manage_webhook: bool | None = None,
+        dashboard: bool | None = None,
+        pinned: bool = False,
+        show: bool | None = None,
+        block: bool | None = None,
+    ) -> PhoneServer:
+        """Answer the phone number with `agent`. In a notebook this returns once calls can come in; in a script it stays until the
+        server stops. `block` decides otherwise.
+
+        `port`: of 127.0.0.1, which only the tunnel makes public; 0 takes a free one. `recording`: keep every call's audio, at the
+        carrier as well. `voicemail_message`: what an answering machine gets that answers a `call()`. `manage_webhook`: point the
+        number here without asking (True), leave it as it is (False), or ask (None). Running this again gives back the server that
+        is there, and its next calls are held as it says now.
+
+        `ConfigError` for what is missing; `OSError` when another process has the port; `PatterError` when no tunnel opens.
+        """
+        if dashboard:
+            warn("dashboard has no effect: there is no dashboard yet, phone.calls and phone.studio(agent) show the calls.")
+        running_loop("serve")
+        callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
+        check_mode(checked(agent), callbacks)
+        self._served = Served(
+            agent=agent,
+            callbacks=callbacks,
+            recording=self._check_recording(recording),
+            voicemail=_text("voicemail_message", voicemail_message),
+            pinned=pinned,
+            show=show,
+            cell=contextvars.copy_context(),
+        )
+        server = await self._start(port, tunnel, manage_webhook)
+        if not in_notebook() if block is None else block:
+            try:
+                await server.closed()
+            finally:
+                await server.stop()
+        return server
+
+    def call(
+        self,
+        to: str,
+        agent: Agent | None = None,
+        *,
+        first_message: str = "",
+        from_number: str = "",
+        machine_detection: bool = True,
+        on_machine_detection: Callback | None = None,
+        voicemail_message: str | None = None,
+        ring_timeout: float = 25,
+        wait: bool = False,
+        recording: bool | None = None,
+        on_call_start: Callback | None = None,
+        on_call_end: Callback | None = None,
+        on_transcript: Callback | None = None,
+        on_message: Callback | RemoteMessage | str | None = None,
+        on_metrics: Callback | None = None,
+        pinned: bool = False,
+        show: bool | None = None,
+    ) -> Call:
+        """Call `to` (E.164). The call starts at once; `await` the returned `Call` until the carrier has accepted the dial, or
+        with `wait=True` until the call is over, and `await call.ended()` for its end.
+
+        `agent`: who talks; without it the one that is served. Where no server runs, one is started as `serve()` would.
+        `first_message` and the callbacks are this call's; what is left out is that of `serve()`. `machine_detection`: let the
+        carrier find out whether a person answered, which makes nobody wait; `on_machine_detection` is told a
+        `MachineDetectionResult`, and a machine gets `voicemail_message`. `ring_timeout`: seconds, at most 600.
+
+        A number that does not answer, is busy or cannot be reached is a row of `phone.calls`, and no error. `ConfigError` for
+        what is missing or cannot be; a dial that the carrier refuses makes `await call` raise `CarrierError`.
+        """
+        loop = running_loop("call")
+        number = check_number("to", to)
+        caller = check_number("from_number", from_number) if from_number else self._need_number()
+        served = self._served
+        chosen = agent if agent is not None else (served.agent if served is not None else None)
+        if chosen is None:
+            raise ConfigError("agent is missing: give the agent that talks, call(to, agent=...), or serve one first.")
+        if isinstance(ring_timeout, bool) or not isinstance(ring_timeout, int | float) or not 5 <= ring_timeout <= 600:
+            raise ConfigError(f"ring_timeout is {ring_timeout!r}; it must be seconds from 5 to 600.")
+        given = (on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
+        callbacks = self._callbacks(*given, otherwise=None if served is None else served.callbacks)
+        records = served.recording if recording is None and served is not None else self._check_recording(bool(recording))
+        says = _text("voicemail_message", voicemail_message or (served.voicemail if served and voicemail_message is None else ""))
+
+        def fits(agent: Agent) -> None:
+            check_mode(agent, callbacks)
+
+        with self._chosen(chosen, callbacks, pinned, fits, loop, kind="call") as (call, setting):
+            if first_message:
+                call.live.begin_with({"first_message": first_message}, "call(first_message=...)")
+            dialling = Dialling(
+                server=lambda: self._start(PORT, None, False),
+                ring_timeout_seconds=float(ring_timeout),
+                machine_detection=machine_detection or bool(says) or callbacks.on_machine_detection is not None,
+            )
+            terms = LineTerms(
+                direction="outbound", caller=caller, callee=number, dialling=dialling, voicemail=says, recording=records
+            )
+            work = LineCall(self._log, call.live, terms, record=records, **setting)
+        if not wait:
+            call.dialled()
+        return self._hold(call, work, show)
+
+    async def end_call(self, call_id: str) -> None:
+        """Hang up a call by its `call_id`, or by the carrier's id of it. Harmless when it is over."""
+        for call in self.live_calls:  # type: ignore[attr-defined]
+            if call_id in (call.id, call.carrier_call_id):
+                call.hangup()
+                return
+
+    async def disconnect(self) -> None:
+        """Stop the server, and the calls with it. Harmless where there is none."""
+        if self._server is not None:
+            await self._server.stop()
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.disconnect()
+
+    # How.
+
+    async def _start(self, port: int, tunnel: Tunnel | bool | None, manage: bool | None) -> PhoneServer:
+        """The server that runs, or a new one."""
+        running = self._server
+        carrier, number = self._need_carrier(), self._need_number()
+        way = read_tunnel(tunnel) if tunnel is not None else self._tunnel
+        if running is not None and not running.stopped and port in (PORT, running.port) and way in (None, running.tunnel):
+            port, way = running.port, running.tunnel
+        way = need_tunnel(way)
+        known = served(port) if port else None
+        if known is not None and not known.fits(carrier, number, way):
+            await known.stop()
+            known = None
+        if known is None:
+            known = PhoneServer(carrier, number, way, port=port, tell=_say)
+            self._server = known
+            self._readiness.begin()
+            await known.start(self._readiness, self._webhook(known, manage))
+        elif known is not running:  # another phone's, of a cell that was run again
+            self._server = known
+            self._readiness.begin()
+            self._readiness.opened(known.host)
+            self._readiness.done(known.host)
+        known.answer(self._take, _say)
+        known.afterwards.save = self._save
+        return known
+
+    def _webhook(self, server: PhoneServer, manage: bool | None) -> Callable[[str], NumberWebhook]:
+        folder = None if self._store is None else self._store.directory
+
+        def made(origin: str) -> NumberWebhook:
+            return NumberWebhook(
+                server.rest,
+                server.number,
+                voice_url=f"{origin}{ANSWER}",
+                status_url=f"{origin}{STATUS}",
+                folder=folder,
+                secret=server.carrier.credentials().auth_token,
+                tell=server.tell,
+                manage=manage,
+            )
+
+        return made
+
+    def _take(self, incoming: IncomingCall) -> LineCall:
+        """Begin a call that comes in."""
+        served = self._served
+        assert served is not None
+        assert served.agent is not None
+        return served.cell.copy().run(self._begin_incoming, served, served.agent, incoming)
+
+    def _begin_incoming(self, served: Served, agent: Agent, incoming: IncomingCall) -> LineCall:
+        def fits(agent: Agent) -> None:
+            check_mode(agent, served.callbacks)
+
+        loop = asyncio.get_running_loop()
+        with self._chosen(agent, served.callbacks, served.pinned, fits, loop, kind="call", quiet=True) as (call, setting):
+            assert self._server is not None
+            terms = LineTerms(
+                direction="inbound",
+                caller=incoming.caller,
+                callee=incoming.callee,
+                carrier_call_id=incoming.call_sid,
+                server=self._server,
+                recording=served.recording,
+            )
+            work = LineCall(self._log, call.live, terms, record=served.recording, **setting)
+        self._hold(call, work, served.show)
+        return work
+
+    def _save(self, call_id: str, audio: bytes) -> Path | None:
+        """Keep the carrier's recording beside ours."""
+        if self._store is None or self._store.directory is None:
+            return None
+        path = self._store.directory / "recordings" / f"{call_id}.carrier.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(audio)
+        return path
+
+    # What was given.
+
+    def _need_carrier(self) -> Twilio:
+        if self._carrier is None:
+            raise ConfigError("carrier is missing: Patter(carrier=Twilio(), phone_number=...) says over which line calls go.")
+        self._carrier.credentials()
+        return self._carrier
+
+    def _need_number(self) -> str:
+        if not self._phone_number:
+            raise ConfigError("phone_number is missing: Patter(carrier=..., phone_number=...) needs one that the account owns.")
+        return self._phone_number
+
+    def _check_recording(self, recording: bool) -> bool:
+        if not isinstance(recording, bool):
+            raise ConfigTypeError(f"recording is {recording!r}; it must be True or False.")
+        if recording and not Serving._consented:
+            Serving._consented = True
+            _say(CONSENT)
+        return recording
+
+
+def _text(name: str, text: Any) -> str:
+    if not isinstance(text, str):
+        raise ConfigTypeError(f"{name} is {type(text).__name__}; it must be a string.")
+    return text
+
+
+def _say(line: str) -> None:
+    """A line under the cell that serves, where the one who asked looks."""
+    print(line, flush=True)  # noqa: T201

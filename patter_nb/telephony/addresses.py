@@ -1,0 +1,13 @@
+"""Where a carrier finds us: the paths below our public address."""
+
+WEBHOOKS = "/webhooks/twilio"
+ANSWER = f"{WEBHOOKS}/answer"
+VOICE = f"{WEBHOOKS}/voice"
+"""The public Patter's name of the same."""
+STATUS = f"{WEBHOOKS}/status"
+MACHINE = f"{WEBHOOKS}/amd"
+RECORDING = f"{WEBHOOKS}/recording"
+LEG = f"{WEBHOOKS}/transfer"
+"""The other leg of a warm transfer."""
+STREAM = "/ws/stream"
+"""Followed by the id of the call."""

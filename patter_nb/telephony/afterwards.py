@@ -1,0 +1,67 @@
+"""What comes when a call is over: the carrier's price for it, and the carrier's recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from patter_nb.carriers.twilio.rest import TwilioRest
+from patter_nb.carriers.twilio.webhooks import RecordingReady
+from patter_nb.session.boundary import guarded
+from patter_nb.telephony.call import LineCall
+
+PRICE_AFTER_SECONDS = (2.0, 10.0, 30.0, 120.0, 600.0)
+"""When the price is asked for: Twilio sets it some time after the call, mostly within a minute."""
+
+
+class Afterwards:
+    """Work that outlasts its call, and ends with the server."""
+
+    def __init__(self, rest: TwilioRest, price_after_seconds: tuple[float, ...] = PRICE_AFTER_SECONDS) -> None:
+        self._rest = rest
+        self._price_after = price_after_seconds
+        self._work: set[asyncio.Task[None]] = set()
+        self.save: Callable[[str, bytes], Path | None] = lambda *_: None
+        """Keeps a recording (call id, WAV) beside ours; None where nothing is kept."""
+
+    def over(self, line: LineCall) -> None:
+        """Ask for what the carrier charged."""
+        self._spawn(line, self._price(line))
+
+    def recorded(self, line: LineCall, recording: RecordingReady) -> None:
+        """Fetch the carrier's recording."""
+        if recording.status == "completed":
+            self._spawn(line, self._fetch(line, recording))
+        elif recording.status in ("failed", "absent"):
+            line.event("carrier_error", {"error": f"The carrier's recording is {recording.status}."})
+
+    async def close(self) -> None:
+        """Give up what is not done."""
+        for task in self._work:
+            task.cancel()
+        if self._work:
+            await asyncio.wait(self._work)
+
+    def _spawn(self, line: LineCall, work: Coroutine[Any, Any, None]) -> None:
+        def failed(error: str) -> None:
+            line.event("carrier_error", {"error": error})
+
+        task = asyncio.create_task(guarded(work, failed, who="the carrier"), name=f"after call {line.call_id}")
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _price(self, line: LineCall) -> None:
+        for seconds in self._price_after:
+            await asyncio.sleep(seconds)
+            found = await self._rest.fetch_call(line.carrier_call_id)
+            if found.price_usd is not None:
+                line.event("carrier_price", {"usd": found.price_usd})
+                return
+
+    async def _fetch(self, line: LineCall, recording: RecordingReady) -> None:
+        audio = await self._rest.recording_audio(recording.recording_sid)
+        path = await asyncio.to_thread(self.save, line.call_id, audio)
+        kept = {"path": str(path)} if path is not None else {"bytes": len(audio)}
+        line.event("carrier_recording", {**kept, "seconds": recording.seconds, "recording_sid": recording.recording_sid})

@@ -1,0 +1,208 @@
+"""The server that a carrier calls: a port in the notebook's loop, the tunnel that makes it public, the number that points at it.
+
+It is one task, which ends with everything that it opened closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from patter_nb.carriers.twilio import Twilio
+from patter_nb.carriers.twilio.rest import TwilioRest
+from patter_nb.errors import ConfigError, PatterError
+from patter_nb.records.masking import mask_number
+from patter_nb.server import Bounds, LoopServer, serve
+from patter_nb.session.boundary import guarded
+from patter_nb.telephony.afterwards import Afterwards
+from patter_nb.telephony.desk import CallDesk, Take
+from patter_nb.telephony.door import Door
+from patter_nb.telephony.number import NumberWebhook
+from patter_nb.telephony.readiness import Readiness
+from patter_nb.tunnels.base import OpenTunnel, Tunnel
+
+CALLS_END_SECONDS = 3.0
+"""How long calls may take to end when the server stops."""
+BOUNDS = Bounds(sockets=512)
+"""A call needs two or three; a webhook one, for a moment."""
+REOPENINGS = 3
+"""How often a tunnel that was lost is opened again before the server gives up."""
+
+Webhook = Callable[[str], NumberWebhook]
+"""Makes what points the number at a public address."""
+
+_serving: dict[int, PhoneServer] = {}
+"""Every served phone of this process, by its port."""
+
+
+class PhoneServer:
+    """What `await phone.serve(...)` gives. `await server.stop()` ends it; the kernel's other cells never do."""
+
+    def __init__(self, carrier: Twilio, number: str, tunnel: Tunnel, *, port: int, tell: Callable[[str], None]) -> None:
+        self.carrier = carrier
+        self.number = number
+        self.tunnel = tunnel
+        self.host = ""
+        """Its public name; "" until the tunnel stands."""
+        self.problem: str | None = None
+        """Why it ended by itself; None when it did not."""
+        self.rest = TwilioRest(carrier)
+        self.afterwards = Afterwards(self.rest)
+        self.desk = CallDesk(self.afterwards, self.tell)
+        self._token = carrier.credentials().auth_token
+        self._wanted = port
+        self._tell = tell
+        self._listening: LoopServer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+        self._webhook: Webhook | None = None
+
+    @property
+    def port(self) -> int:
+        return self._wanted if self._listening is None else self._listening.port
+
+    @property
+    def origin(self) -> str:
+        """The public address; "" while there is none."""
+        return f"https://{self.host}" if self.host else ""
+
+    @property
+    def stopped(self) -> bool:
+        return self._task is None or self._task.done()
+
+    def tell(self, line: str) -> None:
+        """One line for whoever served, in their cell."""
+        self._tell(line)
+
+    def fits(self, carrier: Twilio, number: str, tunnel: Tunnel) -> bool:
+        """Whether this very server is what these settings ask for."""
+        going = not self.stopped and not self._stopping.is_set()
+        return going and (carrier, number, tunnel) == (self.carrier, self.number, self.tunnel)
+
+    def answer(self, take: Take | None, tell: Callable[[str], None]) -> None:
+        """Who takes calls that come in from now on."""
+        self.desk.take, self._tell = take, tell
+
+    async def start(self, readiness: Readiness, webhook: Webhook) -> None:
+        """Listen, open the tunnel, point the number at it. Raises what went wrong, everything closed again.
+
+        An `OSError` when the port is taken by another process.
+        """
+        self._webhook = webhook
+        self._listening = serve(self._app, loop=asyncio.get_running_loop(), port=self._wanted, bounds=BOUNDS, lazy=True)
+        _serving[self.port] = self
+        self._task = asyncio.create_task(self._run(readiness), name=f"phone server on port {self.port}")
+        try:
+            ready = asyncio.ensure_future(asyncio.shield(readiness.ready))
+            await asyncio.wait((ready, self._task), return_when=asyncio.FIRST_COMPLETED)
+            await ready
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End what is on, give the number back, close the tunnel and the port. Harmless twice."""
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    async def closed(self) -> None:
+        """Wait until it has ended. `PatterError` when it ended by itself."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+        if self.problem is not None:
+            raise PatterError(self.problem)
+
+    def _app(self) -> Any:
+        from patter_nb.telephony.routes import make_app
+
+        return make_app(self.desk, Door(lambda: self._token, lambda: self.origin))
+
+    async def _run(self, readiness: Readiness) -> None:
+        def failed(error: str) -> None:
+            self.problem = error
+            readiness.failed(error)
+
+        try:
+            await guarded(self._serve(readiness), failed, who="the server")
+        finally:
+            readiness.failed(self.problem or "The server was stopped.")
+            if _serving.get(self.port) is self:
+                del _serving[self.port]
+
+    async def _serve(self, readiness: Readiness) -> None:
+        assert self._listening is not None
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.rest.close)
+            stack.push_async_callback(self._listening.stop)
+            stack.push_async_callback(self.afterwards.close)
+            for _ in range(1 + REOPENINGS):
+                lost = await self._public(readiness)
+                if not lost:
+                    return
+                self.tell(f"The tunnel was lost ({lost}); another one is opened.")
+                readiness.begin()
+            raise PatterError(f"The tunnel was lost {1 + REOPENINGS} times, so the server has stopped: serve again.")
+
+    async def _public(self, readiness: Readiness) -> str:
+        """Be reachable until it is stopped ("") or the tunnel is lost (why)."""
+        async with AsyncExitStack() as stack:
+            opened = await self._unless_stopped(stack.enter_async_context(self.tunnel.open(self.port, self.tell)))
+            if opened is None:
+                return ""
+            self.host = opened.host
+            readiness.opened(self.host)
+            if self._webhook is not None:
+                webhook = self._webhook(self.origin)
+                stack.push_async_callback(webhook.end)
+                await webhook.begin()
+            stack.push_async_callback(self._end_calls)
+            readiness.done(self.host)
+            return await self._until_lost(opened)
+
+    async def _unless_stopped(self, opening: Any) -> OpenTunnel | None:
+        work = asyncio.ensure_future(opening)
+        stop = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
+        return None if work.cancelled() else work.result()
+
+    async def _until_lost(self, opened: OpenTunnel) -> str:
+        stop = asyncio.create_task(self._stopping.wait())
+        lost: list[asyncio.Future[Any]] = [] if opened.lost is None else [opened.lost]
+        await asyncio.wait([stop, *lost], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        return "" if self._stopping.is_set() or opened.lost is None else opened.lost.result()
+
+    async def _end_calls(self) -> None:
+        """End what is on: its audio has nowhere to go any more."""
+        calls = [line.call for line in self.desk.open_lines if line.call is not None]
+        if not self._stopping.is_set():
+            return  # a tunnel was lost: its calls end by themselves, those on another way go on
+        self.desk.take = None
+        for call in calls:
+            call.stop("server stopped")
+        if calls:
+            await asyncio.wait([asyncio.ensure_future(call.over()) for call in calls], timeout=CALLS_END_SECONDS)
+
+    def __repr__(self) -> str:
+        number, where = mask_number(self.number), f"{self.origin or 'no public address'} -> port {self.port}"
+        return f"<PhoneServer {number}, {where}{', stopped' if self.stopped else f', {len(self.desk.open_lines)} calls'}>"
+
+
+def served(port: int) -> PhoneServer | None:
+    """The one that this process runs on that port."""
+    return _serving.get(port)
+
+
+def need_tunnel(tunnel: Tunnel | None) -> Tunnel:
+    """The tunnel, or the error that says how to get one."""
+    if tunnel is None:
+        ways = "tunnel=True opens one of Cloudflare's, webhook_url= names a host that reaches this machine already"
+        raise ConfigError(f"tunnel is missing: a carrier must reach this machine under a public name; {ways}.")
+    return tunnel
