@@ -108,6 +108,9 @@ class Agent:
     """Spoken when a reply fails before anything of it was heard. None: a plain apology; empty: nothing."""
     max_duration_seconds: float = USUAL.max_duration_seconds
     """Length after which the agent says goodbye and hangs up."""
+    max_cost_usd: float = 2.0
+    """Cost of a call after which the agent says goodbye and hangs up: what its providers reported, and the line by the clock, as
+    far as their prices are known."""
 
     def __post_init__(self) -> None:
         self._tell_unused(self._settle())
@@ -228,6 +231,7 @@ class Agent:
         checks.in_range("barge_in_threshold_ms", self.barge_in_threshold_ms, 0, 5000)
         checks.in_range("barge_in_confirm_ms", self.barge_in_confirm_ms, 100, 10_000)
         checks.in_range("max_duration_seconds", self.max_duration_seconds, 1, 4 * 3600)
+        checks.in_range("max_cost_usd", self.max_cost_usd, 0.01, 1000)
         for name in ("aggressive_first_flush", "disable_phone_preamble", "prewarm"):
             checks.expect(name, getattr(self, name), bool, "True or False")
 

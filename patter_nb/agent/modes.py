@@ -37,7 +37,7 @@ APPLIES: Mapping[str, When] = {
         (
             "system_prompt", "variables", "tools", "guardrails", "hooks", "text_transforms", "llm", "tts", "hangover_ms",
             "barge_in_threshold_ms", "barge_in_strategies", "barge_in_confirm_ms", "aggressive_first_flush", "llm_error_message",
-            "disable_phone_preamble", "max_duration_seconds",
+            "disable_phone_preamble", "max_duration_seconds", "max_cost_usd",
         ),
         "next turn",
     ),

@@ -45,3 +45,4 @@ class AgentSettings(TypedDict, total=False):
     prewarm_first_message: bool | None
     llm_error_message: str | None
     max_duration_seconds: float
+    max_cost_usd: float

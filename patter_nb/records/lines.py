@@ -74,7 +74,7 @@ def line_facts(record: CallRecord) -> LineFacts:
         answered_by=answered_by,
         amd_ms=_number(verdict.get("after_ms")),
         ring_seconds=_rang(record, events, answered=answered),
-        carrier_price_usd=_number(_last(events, CARRIER_PRICE).get("usd")),
+        carrier_price_usd=abs(_number(_last(events, CARRIER_PRICE).get("usd"))),  # some carriers book it as a negative sum
         status=_text(status.get("status")),
         reason=_text(status.get("reason")) or None,
     )

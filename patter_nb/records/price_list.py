@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from patter_nb.turns.usage import Price, Service
 
-MEDIA_STREAM, MACHINE_DETECTION, RECORDING = "media stream", "machine detection", "recording"
+MEDIA_STREAM: Final = "media stream"
+MACHINE_DETECTION: Final = "machine detection"
+RECORDING: Final = "recording"
 BESIDE_THE_LINE = (MEDIA_STREAM, MACHINE_DETECTION, RECORDING)
 """What a carrier bills for a call beside its minutes: the models of usage of its own, and parts of the bill."""
 
@@ -45,6 +48,7 @@ BUILT_IN: tuple[PriceRow, ...] = (
     _free("tts", "local"),
     _free("telephony", "simulated"),
     _free("telephony", "softphone"),
+    _free("telephony", "console"),
     _twilio("us inbound", 0.0085),
     _twilio("us outbound", 0.0140),
     _twilio(MEDIA_STREAM, 0.0044),

@@ -1,4 +1,4 @@
-"""Puts the price that is in force on every usage a provider reports."""
+"""Puts the price that is in force on every usage a provider reports, and counts it towards the call's limit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from patter_nb.turns.usage import Service, Usage
 class Meter:
     """Called with each usage and the reply it belongs to (None: to none)."""
 
-    def __init__(self, prices: PriceBook, report: Callable[[UsageReported], None]) -> None:
+    def __init__(
+        self, prices: PriceBook, report: Callable[[UsageReported], None], spend: Callable[[Usage], None] = lambda _: None
+    ) -> None:
         self._prices = prices
         self._report = report
+        self._spend = spend
         self._own: dict[tuple[Service, str, str], str] = {}
 
     def know(self, agent: Agent) -> None:
@@ -35,7 +38,9 @@ class Meter:
         price_id = self._own.get((usage.service, usage.provider, usage.model))
         if price_id is None:
             price_id = self._prices.find(usage.service, usage.provider, usage.model)
-        self._report(UsageReported(replace(usage, price_id=price_id), reply))
+        priced = replace(usage, price_id=price_id)
+        self._report(UsageReported(priced, reply))
+        self._spend(priced)
 
 
 def _providers(agent: Agent) -> Iterator[tuple[Service, Any]]:

@@ -34,6 +34,7 @@ FIELDS = (
     Field("barge_in_threshold_ms", "Barge-in", "number", "turns", "Speech that interrupts the agent; 0: none does.", "ms", 10),
     Field("barge_in_confirm_ms", "Barge-in confirmed within", "number", "turns", "Later it was a backchannel.", "ms", 100),
     Field("max_duration_seconds", "Longest call", "number", "turns", "Then the agent says goodbye.", "s", 10),
+    Field("max_cost_usd", "Dearest call", "number", "turns", "Then, too; what has no known price does not count.", "USD", 0.5),
     Field("aggressive_first_flush", "First clause early", "switch", "turns", "Before its sentence is complete."),
     Field("disable_phone_preamble", "No phone preamble", "switch", "turns", "Leave out how to speak on a phone."),
     Field("llm_error_message", "Said on failure", "line", "turns", "When a reply fails before any of it was heard."),
