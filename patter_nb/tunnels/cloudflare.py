@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import re
 import shutil
@@ -164,7 +165,9 @@ def _install() -> str:
 
 
 def _server(text: object) -> Server:
-    found = re.fullmatch(r"\[?([0-9A-Fa-f:.]+?)\]?(?::(\d{1,5}))?", text) if isinstance(text, str) else None
-    if found is None:
-        raise ConfigError(f'name_servers holds {brief(text)}; each must be an address, such as "192.0.2.1" or "192.0.2.1:53".')
-    return found[1], int(found[2] or 53)
+    try:
+        host, _, port = str(text).rpartition(":") if re.search(r"[\].]\S*:", str(text)) else (str(text), "", "53")
+        return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        example = '"192.0.2.1" or "192.0.2.1:53"'
+        raise ConfigError(f"name_servers holds {brief(text)}; each must be an address, such as {example}.") from None

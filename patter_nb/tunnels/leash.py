@@ -18,22 +18,26 @@ GRACE_SECONDS = 0.3
 def main(command: list[str]) -> None:
     """Run the command; when standard input ends, so does the command and what it has started."""
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    threading.Thread(target=_follow, args=(program,), daemon=True).start()
+    stopping = threading.Event()
+    threading.Thread(target=_follow, args=(program, stopping), daemon=True).start()
     sys.stdin.buffer.read()
+    stopping.set()
     program.terminate()
     try:
         program.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         program.kill()
+        program.wait()
     if hasattr(os, "killpg"):
         os.killpg(0, signal.SIGKILL)  # the group is ours alone: what the program has started, and this process
     os._exit(0)
 
 
-def _follow(program: subprocess.Popen[bytes]) -> None:
+def _follow(program: subprocess.Popen[bytes], stopping: threading.Event) -> None:
     """End as the program ends, when it does so by itself."""
     code = program.wait()
-    os._exit(code if code >= 0 else 128 - code)
+    if not stopping.is_set():
+        os._exit(code if code >= 0 else 128 - code)
 
 
 if __name__ == "__main__":

@@ -88,5 +88,5 @@ async def _bounded(work: Any, done: str) -> Any:
     except TimeoutError:
         raise CarrierError(f"The tunnel of ngrok was not {done} within {SECONDS:g} s.") from None
     except ValueError as error:  # its only error: sentences, and a code such as ERR_NGROK_334
-        told = scrub(" ".join(" ".join(map(str, error.args)).split()))[:300].rstrip(". ")
+        told = scrub(": ".join(" ".join(str(each).split()).rstrip(".") for each in error.args))[:300]
         raise CarrierError(f"The tunnel of ngrok could not be {done}: {told}.") from None
