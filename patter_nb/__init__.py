@@ -38,6 +38,7 @@ from patter_nb.remote import RemoteMessage
 from patter_nb.session.notices import CallEvent
 from patter_nb.softphone import Softphone
 from patter_nb.text import filter_emoji, filter_for_tts, filter_markdown
+from patter_nb.told import MachineDetectionResult
 from patter_nb.tools import Reassurance, Tool, tool
 from patter_nb.tunnels import CloudflareTunnel, Ngrok, Static
 from patter_nb.turns.usage import Price, Usage
@@ -71,6 +72,7 @@ __all__ = [
     "LocalSTT",
     "LocalTTS",
     "MinWordsStrategy",
+    "MachineDetectionResult",
     "MissingExtra",
     "Ngrok",
     "OpenAICompatibleLLM",

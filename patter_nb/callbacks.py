@@ -1,9 +1,8 @@
-"""What a user is told of a call while it happens, and what they may do to it from inside.
+"""The callbacks by which a user is told of a call while it happens, and what they may do to it from inside.
 
-Every callback is told one dictionary; its keys are the `TypedDict`s below. Sync ones run in a thread, async ones on the
-notebook's loop, one after the other in the order in which things happened. One that raises, or takes too long, is an event of
-the call ("callback_failed"); the call goes on. `at` is in seconds of the call's clock, `timestamp_ms` in milliseconds since
-1970.
+Each is told one dictionary, or one object; `patter_nb.told` says which. Sync ones run in a thread, async ones on the notebook's
+loop, one after the other in the order in which things happened. One that raises, or takes too long, is an event of the call
+("callback_failed"); the call goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from patter_nb.audio.dtmf import check_keys
 from patter_nb.errors import ConfigError, ConfigTypeError, brief
@@ -27,103 +26,17 @@ from patter_nb.turns.events import (
 from patter_nb.web.address import shown_url
 
 Callback = Callable[..., Any]
-"""Sync or async; takes one dictionary."""
+"""Sync or async; takes one argument."""
+
+MODES = ("cold", "warm")
+
+MOST_SUMMARY = 1000
+"""Characters of what is read out to whoever takes a call over: about a minute."""
+
+TRANSFERRING = "A transfer of this call is under way; the call can be handed on again when that has failed."
 
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 """E.164: a plus sign, the country's code, at most 15 digits."""
-
-
-class CallStart(TypedDict):
-    """`on_call_start`. What it returns, if anything, is a dictionary of fields of `Agent` for this call alone."""
-
-    call_id: str
-    caller: str
-    callee: str
-    direction: str
-    """"test", "inbound" or "outbound"."""
-    telephony_provider: str
-    custom_params: dict[str, str]
-
-
-class CallEnd(TypedDict):
-    """`on_call_end`, when every row of the call is there."""
-
-    call_id: str
-    caller: str
-    callee: str
-    direction: str
-    ended_at: float
-    """Seconds since 1970."""
-    end_reason: str
-    error: str | None
-    transcript: list[dict[str, str]]
-    conversation_history: list[dict[str, str]]
-    metrics: Any
-    """`CallMetrics`."""
-
-
-class Transcript(TypedDict, total=False):
-    """`on_transcript`: what was said, once it is final and has passed `after_transcribe`; what was heard of a reply; what a tool
-    returned."""
-
-    call_id: str
-    role: str
-    """"user", "assistant" or "tool"."""
-    text: str
-    at: float
-    turn_idx: int
-    """The turn, for the assistant's and a tool's."""
-    history: list[dict[str, str]]
-    tool_name: str
-    tool_args: str
-    tool_result: str
-
-
-class Metrics(TypedDict):
-    """`on_metrics`, for every turn that is closed, interrupted ones and greetings included."""
-
-    call_id: str
-    turn: Any
-    """`TurnMetrics`."""
-    interrupted: bool
-    cost_so_far: Any
-    """`CostBreakdown`."""
-    llm_ttft_ms: float | None
-
-
-class Message(TypedDict):
-    """`on_message`: the caller's turn, to be answered with a string, or an async generator of its pieces."""
-
-    call_id: str
-    text: str
-    caller: str
-    callee: str
-    history: list[dict[str, str]]
-
-
-class SpeechEvent(TypedDict, total=False):
-    """The seven speech events; each has the first four keys and those its name says."""
-
-    call_id: str
-    turn_idx: int
-    """The caller's turns are counted from 1; what comes before the first belongs to 0."""
-    timestamp_ms: float
-    at: float
-    speech_duration_ms: float
-    """on_user_speech_ended, on_agent_speech_ended."""
-    trigger: str
-    """on_user_speech_eos: "vad_silence" or "provider"."""
-    trailing_silence_ms: float
-    """on_user_speech_eos."""
-    transcript_so_far: str
-    """on_user_speech_eos."""
-    interrupted: bool
-    """on_agent_speech_ended."""
-    llm_provider: str
-    """on_llm_token, the first token of an answer."""
-    model: str
-    tts_provider: str
-    """on_agent_speech_started, on_audio_out (the first audio of a reply)."""
 
 
 @runtime_checkable
@@ -151,6 +64,7 @@ class Callbacks:
     on_message: Callback | Remote | None = None
     """Answers instead of a model: a function of the message, or of the message and the `CallControl` (a second parameter without
     a default, or one named `control` or `call_control`); or a `RemoteMessage`."""
+    on_machine_detection: Callback | None = None
     on_user_speech_started: Callback | None = None
     on_user_speech_ended: Callback | None = None
     on_user_speech_eos: Callback | None = None
@@ -175,7 +89,7 @@ class Callbacks:
 
 
 CALL_CALLBACKS = tuple(each.name for each in fields(Callbacks) if each.name not in SPEECH_EVENTS)
-"""Those of one call, which `test()` takes."""
+"""Those of one call, which the method takes that begins it."""
 
 
 class SpeechCallback:
@@ -208,7 +122,8 @@ class SpeechCallbacks:
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in CALL_CALLBACKS:
-            raise ConfigError(f"{name} belongs to one call: give it to test(), as {name}=...")
+            begins = "call()" if name == "on_machine_detection" else "test()"
+            raise ConfigError(f"{name} belongs to one call: give it to {begins}, as {name}=...")
         if name.startswith("on_") and name not in SPEECH_EVENTS:
             raise ConfigError(f"A phone has no {name}; what may be set is {', '.join(SPEECH_EVENTS)}.")
         super().__setattr__(name, value)
@@ -254,10 +169,16 @@ class Orders:
         return self._order(DtmfRequested(check_keys(digits), delay_ms))
 
     def transfer(self, number: str, *, mode: str = "cold", summary: str = "") -> Done:
-        """Hand the call to `number` (E.164) when what is being said was heard. The call ends for the agent then."""
-        if mode != "cold" or summary:
-            raise ConfigError(f"mode is {mode!r}; only a cold transfer, without a summary, is there yet.")
-        return self._order(TransferRequested(check_number("number", number)))
+        """Hand the call to `number` (E.164) when what is being said was heard. The call ends for the agent then.
+
+        `mode` "warm": the number is called while the agent stays with the caller, and whoever answers is told the `summary`
+        before the two are joined. When the carrier refuses, or nobody answers, the call goes on: the model is told why, and so
+        are you by the event "transfer_failed". On a test call nobody is called; "transferred" tells what was asked for.
+        """
+        order = transfer_order(number, mode, summary)
+        if self._transferring:
+            raise ConfigError(TRANSFERRING)
+        return self._order(order)
 
     def mute(self, on: bool = True) -> Done:
         """Let the agent fall silent and answer nothing, while the caller is still listened to; `mute(False)` ends that."""
@@ -268,6 +189,11 @@ class Orders:
     def unmute(self) -> Done:
         """Let the agent speak again."""
         return self.mute(False)
+
+    @property
+    def _transferring(self) -> bool:
+        """Whether a transfer was ordered or is under way."""
+        return False
 
     def _order(self, event: Event) -> Done:
         if not self._hand_over(event):
@@ -285,6 +211,9 @@ class Port(Protocol):
     def is_transferred(self) -> bool: ...
 
     @property
+    def is_transferring(self) -> bool: ...
+
+    @property
     def is_hung_up(self) -> bool: ...
 
     @property
@@ -294,16 +223,32 @@ class Port(Protocol):
 class CallControl(Orders):
     """The call, as a callback or a tool is given it."""
 
-    def __init__(self, call_id: str, caller: str, callee: str, telephony_provider: str, port: Port) -> None:
+    def __init__(
+        self, call_id: str, caller: str, callee: str, telephony_provider: str, port: Port, *, carrier_call_id: str = ""
+    ) -> None:
         self.call_id = call_id
         self.caller = caller
         self.callee = callee
         self.telephony_provider = telephony_provider
         self._port = port
+        self._carrier_call_id = carrier_call_id
+
+    @property
+    def carrier_call_id(self) -> str:
+        """The carrier's own name of the call; "" on a test call."""
+        return self._carrier_call_id
 
     @property
     def is_transferred(self) -> bool:
+        """Whether somebody else has the call."""
         return self._port.is_transferred
+
+    @property
+    def is_transferring(self) -> bool:
+        """Whether a transfer was ordered or is under way."""
+        return self._port.is_transferring
+
+    _transferring = is_transferring
 
     @property
     def is_hung_up(self) -> bool:
@@ -319,6 +264,21 @@ class CallControl(Orders):
 
     def __repr__(self) -> str:
         return f"<CallControl of {self.call_id}{', over' if self.ended else ''}>"
+
+
+def transfer_order(number: object, mode: object, summary: object, *, polite: bool = False) -> TransferRequested:
+    """The order to hand a call on; `ConfigError` for what cannot be meant."""
+    if isinstance(number, str) and number.strip().lower().startswith(("sip:", "sips:")):
+        raise ConfigError("number is a SIP address; a call can be handed to a telephone number in E.164 alone.")
+    plain = check_number("number", number)
+    if mode not in MODES:
+        raise ConfigError(f'mode is {brief(mode)}; it must be "cold" or "warm".')
+    words = _string("summary", summary).strip()
+    if words and mode == "cold":
+        raise ConfigError('summary is told in a warm transfer only: give mode="warm" too, or leave the summary out.')
+    if len(words) > MOST_SUMMARY:
+        raise ConfigError(f"summary has {len(words)} characters; give {MOST_SUMMARY} at most, since it is read out.")
+    return TransferRequested(plain, polite, str(mode), words)
 
 
 def check_number(name: str, number: object) -> str:

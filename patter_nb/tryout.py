@@ -46,7 +46,7 @@ def built_in() -> tuple[BuiltIn, ...]:
 class _NoCall:
     """What a tool's control controls when there is no call: it writes down what was ordered."""
 
-    is_transferred = is_hung_up = ended = False
+    is_transferred = is_transferring = is_hung_up = ended = False
 
     def __init__(self, said: list[str]) -> None:
         self._said = said

@@ -402,7 +402,7 @@ def test_a_call_that_is_handed_on_ends_for_the_agent() -> None:
     call = ordered(lambda call: call.transfer("+1 (555) 123-4567"))
     assert [text for _, text in heard(call)] == [GREETING, "First."]
     assert (call.end_reason, len(call.asked)) == ("transferred", 1)
-    assert call.events[call.events["kind"] == "transferred"]["data"].tolist() == [{"number": "+1•••••4567"}]
+    assert call.events[call.events["kind"] == "transferred"]["data"].tolist() == [{"number": "+1•••••4567", "mode": "cold"}]
 
 
 def test_a_muted_agent_answers_nothing_until_it_may_speak_again() -> None:
@@ -424,7 +424,7 @@ BAD_ORDERS: list[tuple[Callable[[Call], Any], str]] = [
         "number must be a number in E.164 (a plus sign, the country's code and the number, without letters), "
         "and what was given is none.",
     ),
-    (lambda call: call.transfer("+15551234567", mode="warm"), "mode is 'warm'; only a cold transfer"),
+    (lambda call: call.transfer("+15551234567", mode="hot"), "mode is 'hot'; it must be"),
     (lambda call: call.mute(1), "on is 1; it must be True or False."),  # type: ignore[arg-type]
     (lambda call: call.edit(first_message="x"), "first_message is in use as the call began with it"),
     (lambda call: call.edit(), "the edit changes nothing"),

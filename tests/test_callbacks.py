@@ -48,7 +48,8 @@ def test_a_phone_takes_the_seven_speech_events_and_no_other_callback() -> None:
         phone.on_user_speech_start = print
     assert str(refused.value) == f"A phone has no on_user_speech_start; what may be set is {', '.join(SPEECH_EVENTS)}."
     for name in set(NAMES) - set(SPEECH_EVENTS):
-        with pytest.raises(ConfigError, match=rf"^{name} belongs to one call: give it to test\(\), as {name}=\.\.\.$"):
+        begins = "call" if name == "on_machine_detection" else "test"
+        with pytest.raises(ConfigError, match=rf"^{name} belongs to one call: give it to {begins}\(\), as {name}=\.\.\.$"):
             setattr(phone, name, print)
     for name in SPEECH_EVENTS:
         setattr(phone, name, print)
@@ -88,7 +89,7 @@ class Port:
     def __init__(self, *, ended: bool = False) -> None:
         self.events: list[Event] = []
         self.ended = ended
-        self.is_transferred = self.is_hung_up = False
+        self.is_transferred = self.is_transferring = self.is_hung_up = False
 
     def post(self, event: Event) -> bool:
         if not self.ended:
@@ -111,6 +112,11 @@ ORDERS: list[tuple[Callable[[CallControl], Any], Event]] = [
     (lambda call: call.send_dtmf("1a#w"), DtmfRequested("1A#w", 300)),
     (lambda call: call.send_dtmf("1", delay_ms=50), DtmfRequested("1", 50)),
     (lambda call: call.transfer("+1 (555) 123-4567"), TransferRequested("+15551234567")),
+    (
+        lambda call: call.transfer("+15551234567", mode="warm", summary=" A guest.\n"),
+        TransferRequested("+15551234567", mode="warm", summary="A guest."),
+    ),
+    (lambda call: call.transfer("+15551234567", mode="warm"), TransferRequested("+15551234567", mode="warm")),
     (lambda call: call.mute(), MuteRequested(True)),
     (lambda call: call.mute(False), MuteRequested(False)),
     (lambda call: call.unmute(), MuteRequested(False)),
@@ -156,8 +162,13 @@ REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda call: call.send_dtmf("1", delay_ms=100.0), ConfigError, "delay_ms is 100.0"),
     (lambda call: call.send_dtmf("1", delay_ms=True), ConfigError, "delay_ms is True"),
     (lambda call: call.transfer("the boss"), ConfigError, "number must be a number in E.164"),
-    (lambda call: call.transfer("+15551234567", mode="warm"), ConfigError, "mode is 'warm'; only a cold transfer"),
-    (lambda call: call.transfer("+15551234567", summary="x"), ConfigError, "only a cold transfer, without a summary"),
+    (lambda call: call.transfer("sip:desk@example.com"), ConfigError, "number is a SIP address; a call can be handed to a tele"),
+    (lambda call: call.transfer(" SIPS:desk@example.com"), ConfigError, "number is a SIP address"),
+    (lambda call: call.transfer("+15551234567", mode="hot"), ConfigError, "mode is 'hot'; it must be \"cold\" or \"warm\"."),
+    (lambda call: call.transfer("+15551234567", mode=None), ConfigError, "mode is None; it must be"),
+    (lambda call: call.transfer("+15551234567", summary="x"), ConfigError, "summary is told in a warm transfer only: give"),
+    (lambda call: call.transfer("+15551234567", mode="warm", summary=5), ConfigTypeError, "summary is int 5; it must be a"),
+    (lambda call: call.transfer("+15551234567", mode="warm", summary="x" * 1001), ConfigError, "summary has 1001 characters"),
     (lambda call: call.mute("yes"), ConfigTypeError, "on is 'yes'; it must be True or False."),
 ]
 
@@ -171,6 +182,23 @@ def test_what_makes_no_sense_is_refused_before_anything_is_handed_over(
         order(control(port))
     assert sentence in str(refused.value)
     assert port.events == []
+
+
+def test_a_call_that_is_being_handed_on_is_not_handed_to_somebody_else_meanwhile() -> None:
+    port = Port()
+    call = control(port)
+    port.is_transferring = True
+    with pytest.raises(ConfigError, match=r"^A transfer of this call is under way; .* when that has failed\.$"):
+        call.transfer("+15551234567")
+    assert (call.is_transferring, port.events) == (True, [])
+    port.is_transferring = False
+    call.transfer("+15551234567")
+    assert len(port.events) == 1
+
+
+def test_a_control_knows_the_carriers_name_of_the_call() -> None:
+    assert control(Port()).carrier_call_id == ""
+    assert CallControl("call_1", "+1", "+2", "twilio", Port(), carrier_call_id="CA1").carrier_call_id == "CA1"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ PUBLIC = {
         "Line",
         "LocalSTT",
         "LocalTTS",
+        "MachineDetectionResult",
         "MinWordsStrategy",
         "MissingExtra",
         "Ngrok",

@@ -19,6 +19,7 @@ from patter_nb.turns.events import (
     GuardrailHit,
     InjectRequested,
     InstantRecorded,
+    MachineDetected,
     SegmentReady,
     SpeechStarted,
     SpeechStopped,
@@ -28,12 +29,20 @@ from patter_nb.turns.facts import TurnFacts
 
 
 class Narrator:
-    """`agent()` is the agent that is live; `now()` the call's clock."""
+    """`agent()` is the agent that is live; `now()` the call's clock; `carrier` the name of the carrier."""
 
     def __init__(
-        self, call_id: str, notices: Notices | None, log: CallLog, agent: Callable[[], Agent], now: Callable[[], float]
+        self,
+        call_id: str,
+        notices: Notices | None,
+        log: CallLog,
+        agent: Callable[[], Agent],
+        now: Callable[[], float],
+        *,
+        carrier: str,
     ) -> None:
         self._call_id = call_id
+        self._carrier = carrier
         self._notices = notices
         self._log = log
         self._agent = agent
@@ -84,6 +93,10 @@ class Narrator:
                 self._tell("guardrail", {**hit, "added_ms": event.added_ms})
             case ToolReturned():
                 self._tool_returned(event)
+            case MachineDetected(classification, raw, after_ms):
+                verdict = {"carrier": self._carrier, "classification": classification, "raw": raw, "after_ms": after_ms}
+                told = {**verdict, "detected_at": timestamp_ms() / 1000}
+                self._tell("machine_detected", told, callback="on_machine_detection")
             case InjectRequested(_, "user"):
                 self._others += 1
             case _:

@@ -13,6 +13,7 @@ from typing import Any
 
 from patter_nb.callbacks import Callbacks
 from patter_nb.session.user_code import UserCode
+from patter_nb.told import MachineDetectionResult
 
 CALLBACK_SECONDS = 10.0
 """How long a callback may take before the next one is called; what it does after that is its own affair."""
@@ -33,8 +34,8 @@ class CallEvent:
     kind: str
     """"call_started", "answered", "interim", "transcript", "user_speech_started", "user_speech_ended", "user_speech_eos",
     "llm_token", "segment" (a piece of the reply goes to the voice), "audio_out", "agent_speech_started", "agent_speech_ended",
-    "tool_called", "tool_progress", "tool_returned", "guardrail", "revision", "dtmf", "muted", "unmuted", "stall" (the loop of
-    the call could not run), "metrics", "call_ended"."""
+    "tool_called", "tool_progress", "tool_returned", "guardrail", "revision", "dtmf", "muted", "unmuted", "machine_detected",
+    "stall" (the loop of the call could not run), "metrics", "call_ended"."""
     at: float
     """Seconds of the call's clock."""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -156,7 +157,8 @@ class Notices:
         if function is not None:
             if "history" in data:  # its lines are those of other events, too, and a callback may change what it is given
                 data["history"] = [dict(line) for line in data["history"]]
-            outcome = await self._user_code.call(function, data, deadline_seconds=CALLBACK_SECONDS, name=name)
+            told = MachineDetectionResult(**data) if name == "on_machine_detection" else data
+            outcome = await self._user_code.call(function, told, deadline_seconds=CALLBACK_SECONDS, name=name)
             if outcome.error is not None:
                 self._failed(name, outcome.error)
 

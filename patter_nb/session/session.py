@@ -10,7 +10,9 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 
 from patter_nb.audio.recording import Recording
 from patter_nb.callbacks import CallControl
@@ -18,7 +20,9 @@ from patter_nb.clock import CallClock
 from patter_nb.live import Revision
 from patter_nb.providers.base import CLOSING_SECONDS
 from patter_nb.session.ahead import LAST_WORDS_SECONDS
+from patter_nb.session.budget import Budget
 from patter_nb.session.crew import Crew
+from patter_nb.session.handover import Handover
 from patter_nb.session.mailbox import Mailbox
 from patter_nb.session.meter import Meter
 from patter_nb.session.narrator import Narrator
@@ -34,6 +38,7 @@ from patter_nb.turns.commands import (
     FinalizeTranscript,
     RecordEvent,
     RecordTurn,
+    ReleaseCaller,
     RunTool,
     SendDtmf,
     SpeakFiller,
@@ -41,7 +46,15 @@ from patter_nb.turns.commands import (
     TransferCall,
 )
 from patter_nb.turns.engine import TurnEngine
-from patter_nb.turns.events import CallAnswered, CallerHungUp, Event, FinalReceived, UsageReported
+from patter_nb.turns.events import (
+    CallAnswered,
+    CallerHungUp,
+    Event,
+    FinalReceived,
+    MachineDetected,
+    TransferRequested,
+    UsageReported,
+)
 from patter_nb.turns.orders import undone
 
 
@@ -53,9 +66,12 @@ class Session:
         self._clock = CallClock()
         self._loop = asyncio.get_running_loop()
         self._mailbox = Mailbox(self._clock)
-        self._meter = Meter(setup.log.prices, self._mailbox.put)
-        self._narrator = Narrator(setup.call_id, setup.notices, setup.log, lambda: setup.live.current.agent, self._elapsed)
-        self.control = CallControl(setup.call_id, setup.caller, setup.callee, setup.carrier, self)
+        self._budget = self._make_budget(setup)
+        self._meter = Meter(setup.log.prices, self._mailbox.put, self._budget.spend)
+        known = (setup.call_id, setup.notices, setup.log)
+        self._narrator = Narrator(*known, lambda: setup.live.current.agent, self._elapsed, carrier=setup.carrier)
+        sides = (setup.caller, setup.callee, setup.carrier)
+        self.control = CallControl(setup.call_id, *sides, self, carrier_call_id=setup.carrier_call_id)
         self._engine = TurnEngine(setup.live.current.agent.policy())
         self._meter.know(setup.live.current.agent)
         self._opened = asyncio.Event()
@@ -67,10 +83,14 @@ class Session:
         self._at_work: set[asyncio.Task[None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self.is_transferred = self.is_hung_up = False
+        self._transfer_asked = False
+        """A transfer was ordered that the engine has not been told of yet."""
+        self._left_by_caller = False
         self.end_reason = ""
         self.zero = self._clock.zero
         """The loop's time at the answer: what instants of this call count from."""
         setup.live.clock(self._elapsed)
+        self._handover = self._make_handover()
         self._crew = self._make_crew()
         self._line = self._crew.line
 
@@ -87,6 +107,11 @@ class Session:
     @property
     def ended(self) -> bool:
         return self._ended_after is not None
+
+    @property
+    def is_transferring(self) -> bool:
+        """Whether a transfer was ordered or is under way."""
+        return not self.ended and (self._transfer_asked or self._engine.transferring)
 
     @property
     def recording(self) -> Recording | None:
@@ -106,6 +131,7 @@ class Session:
         """Hand an event to the engine, from any thread; False when the call is over."""
         if self.ended or self._engine.ended:
             return False
+        self._transfer_asked = self._transfer_asked or isinstance(event, TransferRequested)
         try:
             self._loop.call_soon_threadsafe(self._mailbox.put, event)
         except RuntimeError:  # its loop is closed: the call is over
@@ -141,6 +167,17 @@ class Session:
             self._close()
             await self._crew.close()
 
+    def _make_budget(self, setup: CallSetup) -> Budget:
+        return Budget(
+            setup.log.prices,
+            setup.live.current.agent.max_cost_usd,
+            carrier=setup.carrier,
+            direction=setup.direction,
+            number=setup.callee,
+            reached=self._mailbox.put,
+            event=self._event,
+        )
+
     def _make_crew(self) -> Crew:
         return Crew(
             self._setup,
@@ -155,6 +192,15 @@ class Session:
             changed=self._changed,
             answered=self._answer,
             over=lambda: self._mailbox.put(CallerHungUp()),
+        )
+
+    def _make_handover(self) -> Handover | None:
+        line = self._setup.call_line
+        if line is None:
+            return None
+        done = partial(self.stop, "transferred")
+        return Handover(
+            line, spawn=self._spawn, post=self._mailbox.put, event=self._event, succeeded=self._handed_on, close=done
         )
 
     async def _open(self) -> bool:
@@ -180,6 +226,8 @@ class Session:
             finally:
                 self._crew.pipeline.stop()
                 await self._line.close()
+                if self._handover is not None:
+                    await self._handover.end(by_caller=self._left_by_caller)
                 self._crew.listening.finish()
                 await asyncio.wait((listening,), timeout=2 * LAST_WORDS_SECONDS)
                 await _end(self._at_work)
@@ -202,6 +250,9 @@ class Session:
     def _decide(self, event: Event, now: float) -> list[Command]:
         if isinstance(event, CallerHungUp):
             self._ended_after = self.duration_seconds  # the caller's last words are still waited for
+            self._left_by_caller = not self.end_reason
+        elif isinstance(event, TransferRequested):
+            self._transfer_asked = False
         self._narrator.event(event)
         try:
             return self._engine.receive(event, now)
@@ -233,8 +284,8 @@ class Session:
                 self._remember(command)
             case SendDtmf(digits, delay_ms):
                 self._line.press(digits, delay_ms)
-            case TransferCall(number):
-                self._transfer(number)
+            case TransferCall() | ReleaseCaller():
+                self._transfer(command)
             case AdoptReply():
                 # It needs a speech-to-speech provider; nothing can ask for it without one.
                 self._event("unsupported", {"command": type(command).__name__})
@@ -252,12 +303,20 @@ class Session:
                 self.is_hung_up = self._ended_after is None and not self.is_transferred
                 self.end_reason = self.end_reason or reason
 
-    def _transfer(self, number: str) -> None:
-        """On a line without a carrier's control the call simply leaves: the stream ends, as it does when a carrier takes it
-        away."""
-        self.is_transferred = True
-        self._event("transferred", {"number": number})
-        self.stop("transferred")
+    def _transfer(self, command: TransferCall | ReleaseCaller) -> None:
+        """On a line without a carrier nobody is called: the call leaves, as it does when a carrier takes it away, and what it was
+        to be handed on with is told."""
+        if self._handover is not None:
+            self._handover.perform(command)
+        elif isinstance(command, TransferCall):
+            self._handed_on(command)
+            self.stop("transferred")
+
+    def _handed_on(self, order: TransferCall) -> None:
+        """Somebody else has the call. What ended the audio was that, whatever it looked like from here."""
+        self.is_transferred, self.is_hung_up, self.end_reason = True, False, "transferred"
+        told = {"number": order.number, "mode": order.mode}
+        self._event("transferred", told | ({"summary": order.summary} if order.summary else {}))
 
     def _changed(self, revision: Revision) -> None:
         """The reply that begins now is answered by another revision."""
@@ -265,6 +324,7 @@ class Session:
         self._event("revision", {"revision": revision.number, "note": revision.note})
         self._narrator.revision(revision.number, revision.note)
         self._engine.govern(revision.agent.policy())
+        self._budget.govern(revision.agent.max_cost_usd)
 
     def _answer(self) -> None:
         self._answered = True
@@ -274,7 +334,8 @@ class Session:
         self._event("answered", {})
         self._narrator.answered()
         self._setup.answered()
-        self._mailbox.put(CallAnswered(self._setup.live.current.agent.greeting))
+        self._spawn(self._budget.watch(self._clock), "money")
+        self._mailbox.put(CallAnswered(self._setup.live.current.agent.greeting, self._setup.voicemail))
 
     def _stalled(self, started_at: float, seconds: float, cell: int | None) -> None:
         self._event("loop_stall", {"started_at": started_at, "seconds": seconds, "cell": cell})
@@ -295,6 +356,9 @@ class Session:
                 self._event("call_usage", {"usage": event.usage})
             elif isinstance(event, FinalReceived) and event.text.strip():
                 self._event("late_words", {"text": event.text})
+            elif isinstance(event, MachineDetected):
+                self._narrator.event(event)
+                self._event("machine_detected", asdict(event))
             elif (told := undone(event)) is not None:
                 self._event(told.kind, told.data)
         over = self._engine.next_timer()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from patter_nb.audio.vad import VoiceModel
 from patter_nb.callbacks import Callbacks
-from patter_nb.carriers.base import Connection, MediaCodec
+from patter_nb.carriers.base import CallLine, Connection, MediaCodec
 from patter_nb.live import Live
 from patter_nb.records.log import CallLog
 from patter_nb.session.chains import AudioStage
@@ -41,6 +41,12 @@ class CallSetup(CallTerms):
 
     connection: Connection
     codec: MediaCodec
+    call_line: CallLine | None = None
+    """What the carrier does with the call beside its audio; None on a line without a carrier, where a transfer is only told."""
+    carrier_call_id: str = ""
+    """The carrier's own name of the call."""
+    voicemail: str = ""
+    """What is said to a machine that records, instead of everything else; empty: nothing is."""
     voice_model: VoiceModel
     """The call's own voice activity model."""
     streams: Streams | None = None

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from patter_nb.agent import Agent
-from patter_nb.callbacks import CallControl, check_number
+from patter_nb.callbacks import MODES, TRANSFERRING, CallControl, transfer_order
 from patter_nb.errors import ConfigError
 from patter_nb.guardrails import find
 from patter_nb.providers.base import ToolSpec, closing
@@ -18,7 +18,7 @@ from patter_nb.tools import Bound, Tool, ToolArgumentsError, ToolError
 from patter_nb.tools.given import check_arguments
 from patter_nb.tools.tool import read_arguments
 from patter_nb.turns.commands import RunTool
-from patter_nb.turns.events import Event, HangUpRequested, ToolReturned, TransferRequested
+from patter_nb.turns.events import Event, HangUpRequested, ToolReturned
 
 ATTEMPTS = 3
 """How often an idempotent handler is called when it raises; any other is called once."""
@@ -26,23 +26,35 @@ ATTEMPTS = 3
 BACKOFF_SECONDS = 0.5
 
 GOODBYE = "The call ends when you have said goodbye: say it now, in one short sentence."
-TRANSFERRING = "The call is handed over when what you are saying was heard."
+HANDED_OVER = {
+    "cold": "The call is handed over when what you are saying was heard.",
+    "warm": "The number is called when what you are saying was heard. Until somebody answers, stay with the caller.",
+}
 
 
-def _one_text(name: str, description: str, *, required: bool) -> dict[str, Any]:
-    text = {"type": "string", "description": description}
-    return {"type": "object", "properties": {name: text}, "required": [name] if required else []}
+def _texts(required: Sequence[str], /, **properties: Any) -> dict[str, Any]:
+    """A schema of texts."""
+    named = {name: {"type": "string", **each} for name, each in properties.items()}
+    return {"type": "object", "properties": named, "required": list(required)}
 
 
 TRANSFER_CALL = ToolSpec(
     "transfer_call",
     "Hand the call to another phone number.",
-    _one_text("number", "The number in international form, such as +15551234567.", required=True),
+    _texts(
+        ["number"],
+        number={"description": "The number in international form, such as +15551234567."},
+        mode={
+            "enum": list(MODES),
+            "description": "cold (the default): hand over at once. warm: call the number first and tell the summary there.",
+        },
+        summary={"description": "Only with warm: what whoever answers is told about the call, in a sentence or two."},
+    ),
 )
 END_CALL = ToolSpec(
     "end_call",
     "End the call, once the caller has nothing more to ask or says goodbye. Say goodbye first.",
-    _one_text("reason", "Why the call ends, in a few words.", required=False),
+    _texts([], reason={"description": "Why the call ends, in a few words."}),
 )
 BUILT_IN = (TRANSFER_CALL, END_CALL)
 """What every agent can do; a tool of the user's with the same name takes the place of one."""
@@ -120,11 +132,20 @@ class Toolbox:
                 reason = ""  # it is kept with the call, and what a guardrail blocks is kept nowhere
             self._post(HangUpRequested(f"ended by the agent: {reason}" if reason else "ended by the agent", polite=True))
             return ToolReturned(command.reply, command.id, result=GOODBYE, ends_reply=True)
+        return self._transfer(agent, command, arguments)
+
+    def _transfer(self, agent: Agent, command: RunTool, arguments: Mapping[str, Any]) -> ToolReturned:
+        if self._control.is_transferring:
+            return _error(command, TRANSFERRING)
         try:
-            self._post(TransferRequested(check_number("number", arguments["number"]), polite=True))
+            given = (arguments["number"], arguments.get("mode", "cold"), arguments.get("summary", ""))
+            order = transfer_order(*given, polite=True)
         except ConfigError as error:
             return _error(command, str(error))
-        return ToolReturned(command.reply, command.id, result=TRANSFERRING)
+        if find(agent.guardrails or (), order.summary) is not None:
+            return _error(command, "The summary says what must not be said; put it in other words.")
+        self._post(order)
+        return ToolReturned(command.reply, command.id, result=HANDED_OVER[order.mode])
 
     async def _attempts(self, command: RunTool, tool: Tool, bound: Bound) -> Outcome:
         """What came of it. The tool's deadline holds for all tries together; a webhook tries again by itself."""

@@ -284,7 +284,7 @@ def test_what_a_remote_yields_closes_with_the_reply(virtual: Hold) -> None:
                 closed.append(True)
 
     class Nowhere:
-        ended = is_transferred = is_hung_up = False
+        ended = is_transferred = is_transferring = is_hung_up = False
 
         def post(self, event: Any) -> bool:
             raise PatterError("nothing is posted")

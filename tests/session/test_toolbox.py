@@ -398,9 +398,33 @@ def test_transfer_call_hands_the_call_over_when_what_is_said_was_heard(hold: Hol
     reply = asks("transfer_call", '{"number": "+1 (555) 765-4321"}', "I connect you now.")
     held = hold(["One?"], llm=ScriptedLLM([reply, "Goodbye."]))
     assert held.turn(1).heard_text == "I connect you now. Goodbye."
-    assert held.events("transferred") == [{"number": "+15557654321"}]
+    assert held.events("transferred") == [{"number": "+15557654321", "mode": "cold"}]
     assert held.session.is_transferred
     assert (held.session.end_reason, held.session.is_hung_up) == ("transferred", False)
+
+
+def test_a_warm_transfer_is_asked_for_with_what_is_to_be_told(hold: Hold) -> None:
+    arguments = '{"number": "+15557654321", "mode": "warm", "summary": " A guest of room 12 is locked out. "}'
+    held = hold(["One?"], llm=ScriptedLLM([asks("transfer_call", arguments, "One moment."), "I am calling them."]))
+    assert run_of(held).result.endswith("stay with the caller.")
+    told = {"number": "+15557654321", "mode": "warm", "summary": "A guest of room 12 is locked out."}
+    assert held.events("transferred") == [told]
+
+
+UNFIT = [
+    ('{"number": "+15557654321", "summary": "A guest."}', 'give mode="warm" too'),
+    ('{"number": "+15557654321", "mode": "hot"}', 'mode is "hot" and must be one of ["cold", "warm"]'),
+    ('{"number": "sip:desk@example.com"}', "number is a SIP address"),
+    ('{"number": "+15557654321", "mode": "warm", "summary": "He said damn."}', "put it in other words"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), UNFIT, ids=[case[1] for case in UNFIT])
+def test_a_transfer_that_cannot_be_meant_is_the_models_to_correct(hold: Hold, arguments: str, sentence: str) -> None:
+    rails = [guardrail("words", blocked_terms=["damn"])]
+    held = hold(["One?"], llm=ScriptedLLM([asks("transfer_call", arguments), "Sorry."]), guardrails=rails)
+    assert sentence in run_of(held).error
+    assert held.events("transferred") == []
 
 
 def test_a_number_that_is_none_is_the_models_to_correct(hold: Hold) -> None:
