@@ -113,7 +113,7 @@ class Serving:
         running_loop("serve")
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
         check_mode(checked(agent), callbacks)
-        self._served = Served(
+        served = Served(
             agent=agent,
             callbacks=callbacks,
             recording=self._check_recording(recording),
@@ -123,11 +123,13 @@ class Serving:
             cell=contextvars.copy_context(),
         )
         server = await self._start(port, tunnel, manage_webhook)
+        self._served = served
+        server.answer(self, self._take, _say)
         if not in_notebook() if block is None else block:
             try:
                 await server.closed()
             finally:
-                await server.stop()
+                await self.disconnect()
         return server
 
     def call(
@@ -188,7 +190,13 @@ class Serving:
                 machine_detection=machine_detection or bool(says) or callbacks.on_machine_detection is not None,
             )
             terms = LineTerms(
-                direction="outbound", caller=caller, callee=number, dialling=dialling, voicemail=says, recording=records
+                direction="outbound",
+                caller=caller,
+                callee=number,
+                dialling=dialling,
+                voicemail=says,
+                recording=records,
+                keep=self._keep_recording,
             )
             work = LineCall(self._log, call.live, terms, record=records, **setting)
         if not wait:
@@ -204,7 +212,7 @@ class Serving:
 
     async def disconnect(self) -> None:
         """Stop the server, and the calls with it. Harmless where there is none."""
-        if self._server is not None:
+        if self._server is not None and self._server.owner in (None, self):
             await self._server.stop()
 
     async def __aenter__(self) -> Any:
@@ -234,11 +242,8 @@ class Serving:
             await known.start(self._readiness, self._webhook(known, manage))
         elif known is not running:  # another phone's, of a cell that was run again
             self._server = known
-            self._readiness.begin()
-            self._readiness.opened(known.host)
-            self._readiness.done(known.host)
-        known.answer(self._take, _say)
-        known.afterwards.save = self._save
+            self._readiness.follow(known.readiness)
+        await known.until_ready()
         return known
 
     def _webhook(self, server: PhoneServer, manage: bool | None) -> Callable[[str], NumberWebhook]:
@@ -279,12 +284,13 @@ class Serving:
                 carrier_call_id=incoming.call_sid,
                 server=self._server,
                 recording=served.recording,
+                keep=self._keep_recording,
             )
             work = LineCall(self._log, call.live, terms, record=served.recording, **setting)
         self._hold(call, work, served.show)
         return work
 
-    def _save(self, call_id: str, audio: bytes) -> Path | None:
+    def _keep_recording(self, call_id: str, audio: bytes) -> Path | None:
         """Keep the carrier's recording beside ours."""
         if self._store is None or self._store.directory is None:
             return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any
 
 from patter_nb.carriers.twilio.rest import TwilioRest
@@ -23,8 +22,6 @@ class Afterwards:
         self._rest = rest
         self._price_after = price_after_seconds
         self._work: set[asyncio.Task[None]] = set()
-        self.save: Callable[[str, bytes], Path | None] = lambda *_: None
-        """Keeps a recording (call id, WAV) beside ours; None where nothing is kept."""
 
     def over(self, line: LineCall) -> None:
         """Ask for what the carrier charged."""
@@ -62,6 +59,6 @@ class Afterwards:
 
     async def _fetch(self, line: LineCall, recording: RecordingReady) -> None:
         audio = await self._rest.recording_audio(recording.recording_sid)
-        path = await asyncio.to_thread(self.save, line.call_id, audio)
+        path = await asyncio.to_thread(line.terms.keep, line.call_id, audio)
         kept = {"path": str(path)} if path is not None else {"bytes": len(audio)}
         line.event("carrier_recording", {**kept, "seconds": recording.seconds, "recording_sid": recording.recording_sid})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from patter_nb.call import Call
@@ -17,11 +18,14 @@ from patter_nb.carriers.twilio.webhooks import CallStatus, MachineVerdict
 from patter_nb.errors import CarrierError
 from patter_nb.live import Live
 from patter_nb.records.facts import Direction
+from patter_nb.records.line_usage import line_usage, usage_beside
+from patter_nb.records.lines import told_at
 from patter_nb.records.log import CallLog
+from patter_nb.records.price_list import MACHINE_DETECTION, MEDIA_STREAM, RECORDING
 from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.session import Session
 from patter_nb.spoken import SpokenCall, aside
-from patter_nb.telephony.addresses import LEG, RECORDING, STREAM
+from patter_nb.telephony.addresses import LEG, RECORDED, STREAM
 from patter_nb.telephony.dialling import Dialling
 from patter_nb.telephony.media import MediaSocket
 from patter_nb.telephony.prewarm import Warm
@@ -55,6 +59,8 @@ class LineTerms:
     voicemail: str = ""
     recording: bool = False
     """Whether the carrier records it as well."""
+    keep: Callable[[str, bytes], Path | None] = lambda *_: None
+    """Keeps the carrier's recording (call id, WAV) beside ours; None where nothing is kept."""
 
 
 class LineCall(SpokenCall):
@@ -124,7 +130,7 @@ class LineCall(SpokenCall):
         if self.status in OVER:
             return
         self.status = status.status
-        self.event("carrier_status", {"status": status.status, "reason": status.error})
+        self.event("carrier_status", {"status": status.status, "reason": status.error, "told_at": told_at()})
         if status.status in OVER:
             if not self._news.done():
                 self._news.set_result(OUTCOMES.get(status.status, "hung up before it was connected"))
@@ -147,6 +153,8 @@ class LineCall(SpokenCall):
         """Dial where it is ours to dial, and hold the call when it is answered."""
         self.call = call
         call.carried(self.carrier_call_id)
+        if self.carrier_call_id:
+            self.event("incoming", {"carrier_call_id": self.carrier_call_id, "told_at": told_at()})
         terms = await self._begin(call)
         async with AsyncExitStack() as ending:
             asks_model = self._callbacks.on_message is None
@@ -162,8 +170,11 @@ class LineCall(SpokenCall):
             carried = {"call_line": self._control(), "carrier_call_id": self.carrier_call_id, "voicemail": self.terms.voicemail}
             session = Session(self._setup(call, terms, ear, socket, streams=warm.adopt(self._agent), **carried))
             call.attach(session)
-            async with aside(self._started()):
-                await session.run()
+            try:
+                async with aside(self._started()):
+                    await session.run()
+            finally:
+                self._bill(session.duration_seconds)
             if socket.flooded:
                 raise CarrierError("The carrier sent more messages than a call has, so the call was ended.")
 
@@ -173,7 +184,7 @@ class LineCall(SpokenCall):
         server.desk.add(self)
         self.carrier_call_id = await dialling.dial(server, self)
         call.carried(self.carrier_call_id)
-        self.event("dialed", {"carrier_call_id": self.carrier_call_id})
+        self.event("dialed", {"carrier_call_id": self.carrier_call_id, "told_at": told_at()})
 
     async def _picked_up(self, call: Call) -> MediaSocket | None:
         """Wait until its audio is there; None when the call ends before."""
@@ -212,8 +223,20 @@ class LineCall(SpokenCall):
         """What the carrier is asked for once the call is answered."""
         if self.terms.recording and self.server is not None:
             with guard(self._failed, who="the carrier"):
-                url = f"{self.server.origin}{RECORDING}?call={self.call_id}"
+                url = f"{self.server.origin}{RECORDED}?call={self.call_id}"
                 await self.server.rest.start_recording(self.carrier_call_id, url)
+
+    def _bill(self, seconds: float) -> None:
+        """Write down what the carrier bills for, by our own clock; its price, once it is known, counts in the place of this."""
+        prices, terms = self._log.prices, self.terms
+        usage = [line_usage(self.direction, seconds, self.callee, prices=prices)]
+        usage.append(usage_beside(MEDIA_STREAM, seconds, prices=prices))
+        if terms.dialling is not None and terms.dialling.machine_detection:
+            usage.append(usage_beside(MACHINE_DETECTION, prices=prices))
+        if terms.recording:
+            usage.append(usage_beside(RECORDING, seconds, prices=prices))
+        for each in usage:
+            self.event("call_usage", {"usage": each})
 
     def _failed(self, error: str) -> None:
         self.event("carrier_error", {"error": error})

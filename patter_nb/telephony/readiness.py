@@ -31,6 +31,10 @@ class Readiness:
         self._tunnel = _again(self._tunnel)
         self._ready = _again(self._ready)
 
+    def follow(self, other: Readiness) -> None:
+        """Another phone has started the server that is ours as well from now on."""
+        self._tunnel, self._ready = other.tunnel, other.ready
+
     def opened(self, host: str) -> None:
         """The public name is known."""
         _resolve(self.tunnel, host)

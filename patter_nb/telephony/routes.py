@@ -16,7 +16,7 @@ from patter_nb.carriers.twilio.webhooks import (
     recording_ready,
 )
 from patter_nb.errors import CarrierError
-from patter_nb.telephony.addresses import ANSWER, LEG, MACHINE, RECORDING, STATUS, STREAM, VOICE
+from patter_nb.telephony.addresses import ANSWER, LEG, MACHINE, RECORDED, STATUS, STREAM, VOICE
 from patter_nb.telephony.door import Door, Form, Refused
 from patter_nb.telephony.media import Waiting, admit
 
@@ -95,7 +95,7 @@ def make_app(desk: Desk, door: Door) -> FastAPI:
             hook(VOICE, incoming),
             hook(STATUS, status),
             hook(MACHINE, machine),
-            hook(RECORDING, recorded),
+            hook(RECORDED, recorded),
             hook(LEG, leg),
             WebSocketRoute(f"{STREAM}/{{call_id}}", stream),
         ],

@@ -48,6 +48,9 @@ class PhoneServer:
         """Its public name; "" until the tunnel stands."""
         self.problem: str | None = None
         """Why it ended by itself; None when it did not."""
+        self.owner: object = None
+        """The phone whose server it is; None before any has served."""
+        self.readiness = Readiness()
         self.rest = TwilioRest(carrier)
         self.afterwards = Afterwards(self.rest)
         self.desk = CallDesk(self.afterwards, self.tell)
@@ -81,19 +84,23 @@ class PhoneServer:
         going = not self.stopped and not self._stopping.is_set()
         return going and (carrier, number, tunnel) == (self.carrier, self.number, self.tunnel)
 
-    def answer(self, take: Take | None, tell: Callable[[str], None]) -> None:
-        """Who takes calls that come in from now on."""
-        self.desk.take, self._tell = take, tell
+    def answer(self, owner: object, take: Take, tell: Callable[[str], None]) -> None:
+        """Who takes calls that come in from now on; `owner` may stop the server."""
+        self.owner, self.desk.take, self._tell = owner, take, tell
+
+    async def until_ready(self) -> None:
+        """Wait until calls can come in and go out. `PatterError` why they cannot."""
+        await asyncio.shield(self.readiness.ready)
 
     async def start(self, readiness: Readiness, webhook: Webhook) -> None:
         """Listen, open the tunnel, point the number at it. Raises what went wrong, everything closed again.
 
         An `OSError` when the port is taken by another process.
         """
-        self._webhook = webhook
+        self._webhook, self.readiness = webhook, readiness
         self._listening = serve(self._app, loop=asyncio.get_running_loop(), port=self._wanted, bounds=BOUNDS, lazy=True)
         _serving[self.port] = self
-        self._task = asyncio.create_task(self._run(readiness), name=f"phone server on port {self.port}")
+        self._task = asyncio.create_task(self._run(), name=f"phone server on port {self.port}")
         try:
             ready = asyncio.ensure_future(asyncio.shield(readiness.ready))
             await asyncio.wait((ready, self._task), return_when=asyncio.FIRST_COMPLETED)
@@ -120,46 +127,46 @@ class PhoneServer:
 
         return make_app(self.desk, Door(lambda: self._token, lambda: self.origin))
 
-    async def _run(self, readiness: Readiness) -> None:
+    async def _run(self) -> None:
         def failed(error: str) -> None:
             self.problem = error
-            readiness.failed(error)
+            self.readiness.failed(error)
 
         try:
-            await guarded(self._serve(readiness), failed, who="the server")
+            await guarded(self._serve(), failed, who="the server")
         finally:
-            readiness.failed(self.problem or "The server was stopped.")
+            self.readiness.failed(self.problem or "The server was stopped.")
             if _serving.get(self.port) is self:
                 del _serving[self.port]
 
-    async def _serve(self, readiness: Readiness) -> None:
+    async def _serve(self) -> None:
         assert self._listening is not None
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.rest.close)
             stack.push_async_callback(self._listening.stop)
             stack.push_async_callback(self.afterwards.close)
             for _ in range(1 + REOPENINGS):
-                lost = await self._public(readiness)
+                lost = await self._public()
                 if not lost:
                     return
                 self.tell(f"The tunnel was lost ({lost}); another one is opened.")
-                readiness.begin()
+                self.readiness.begin()
             raise PatterError(f"The tunnel was lost {1 + REOPENINGS} times, so the server has stopped: serve again.")
 
-    async def _public(self, readiness: Readiness) -> str:
+    async def _public(self) -> str:
         """Be reachable until it is stopped ("") or the tunnel is lost (why)."""
         async with AsyncExitStack() as stack:
             opened = await self._unless_stopped(stack.enter_async_context(self.tunnel.open(self.port, self.tell)))
             if opened is None:
                 return ""
             self.host = opened.host
-            readiness.opened(self.host)
+            self.readiness.opened(self.host)
             if self._webhook is not None:
                 webhook = self._webhook(self.origin)
                 stack.push_async_callback(webhook.end)
                 await webhook.begin()
             stack.push_async_callback(self._end_calls)
-            readiness.done(self.host)
+            self.readiness.done(self.host)
             return await self._until_lost(opened)
 
     async def _unless_stopped(self, opening: Any) -> OpenTunnel | None:
