@@ -100,8 +100,10 @@ class Rendering:
 
     @property
     def unused(self) -> list[Usage]:
-        """What it cost in vain. A voice that was cut off before it reported is taken to have spoken the whole text."""
-        if self._played or not self._events:
+        """What it cost in vain. A voice that was cut off before it reported is taken to have spoken the whole text, one that failed
+        before anything came to have cost nothing."""
+        asked = self._task is not None and not (self._error and not self._events)
+        if self._played or not asked:
             return []
         told = [event for event in self._events if isinstance(event, Usage)]
         return told or [Usage("tts", self.tts.provider, self.tts.model, characters=len(self.text))]

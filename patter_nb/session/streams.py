@@ -86,11 +86,14 @@ class Streams:
         """Begin to open it before the call wants it. Should that fail, the call tries again."""
         return self._begin(kind, provider, ahead=True)
 
-    def render(self, tts: TTS, segments: Sequence[str], failed: Callable[[str], None]) -> asyncio.Task[None]:
-        """Let the voice speak these segments now, to be played when the call says them. `failed` is told why one could not be."""
+    def render(
+        self, tts: TTS, voice: TTSStream, segments: Sequence[str], failed: Callable[[str], None]
+    ) -> asyncio.Task[None]:
+        """Let `voice`, the open stream of `tts`, speak these segments now, to be played when the call says them. `failed` is told
+        why one could not be."""
         renderings = [Rendering(tts, segment) for segment in segments]
         self._renderings += renderings
-        task = asyncio.create_task(self._render(tts, renderings, failed), name="render ahead")
+        task = asyncio.create_task(_render(tts, voice, renderings, failed), name="render ahead")
         self._rendering.add(task)
         task.add_done_callback(self._rendering.discard)
         return task
@@ -158,19 +161,19 @@ class Streams:
         held.release()
         return None
 
-    async def _render(self, tts: TTS, renderings: Sequence[Rendering], failed: Callable[[str], None]) -> None:
-        try:
-            with guard(failed, who=tts.provider):
-                voice = await self._stream("tts", tts)
-                for each in renderings:
-                    await each.read(voice)
-        finally:
-            for each in renderings:
-                each.end()
-
     def _not_closed(self, error: str) -> None:
         self.failed(error)
 
     def _rendered(self, tts: TTS, text: str) -> Rendering | None:
         mine = (each for each in self._renderings if each.tts is tts and each.waits)
         return next((each for each in mine if each.text.strip() == text.strip()), None)
+
+
+async def _render(tts: TTS, voice: TTSStream, renderings: Sequence[Rendering], failed: Callable[[str], None]) -> None:
+    try:
+        with guard(failed, who=tts.provider):
+            for each in renderings:
+                await each.read(voice)
+    finally:
+        for each in renderings:
+            each.end()

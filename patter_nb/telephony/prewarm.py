@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from patter_nb.agent import Agent
 from patter_nb.audio.formats import MULAW_8K, AudioFormat
-from patter_nb.providers.base import CallContext
+from patter_nb.providers.base import TTS, CallContext, TTSStream
 from patter_nb.records.log import CallLog
 from patter_nb.session.boundary import guard
 from patter_nb.session.meter import Meter
@@ -124,9 +124,6 @@ class Warm:
                 for kind, provider in tuple(self._parked.items()):
                     self._pending += 1
                     tasks.create_task(self._park(kind, provider), name=f"park {provider.provider}")
-                if segments := self._greeting(self._agent):
-                    self._pending += 1
-                    tasks.create_task(self._render(segments), name="render ahead")
         finally:
             self._leave_place()
 
@@ -136,6 +133,8 @@ class Warm:
         with guard(failed, who=provider.provider):
             held = self._streams.ahead(kind, provider)
             stream = await asyncio.shield(held.stream)
+            if kind == "tts":
+                self._render(provider, stream)
             self._ready()
             ended: asyncio.Task[None] = stream.reading if kind == "stt" else held.task
             done, _ = await asyncio.wait((ended,), timeout=PARKED_SECONDS)
@@ -145,14 +144,15 @@ class Warm:
             elif self._parked.pop(kind, None) is not None:
                 self._tell("prewarm_expired", {"kind": kind, "provider": provider.provider, "seconds": PARKED_SECONDS})
 
-    async def _render(self, segments: Sequence[str]) -> None:
-        tts = self._agent.tts
-        assert tts is not None
-        told: list[str] = []
-        await asyncio.wait((self._streams.render(tts, segments, told.append),))
-        self._ready()
-        if told and "tts" in self._parked:  # else it was told already
-            self._tell("prewarm_failed", {"kind": "greeting", "provider": tts.provider, "error": told[0]})
+    def _render(self, tts: TTS, voice: TTSStream) -> None:
+        """Begin to have the greeting spoken."""
+
+        def failed(error: str) -> None:
+            self._tell("prewarm_failed", {"kind": "greeting", "provider": tts.provider, "error": error})
+
+        if segments := self._greeting(self._agent):
+            self._pending += 1
+            self._streams.render(tts, voice, segments, failed).add_done_callback(lambda _: self._ready())
 
     def _providers(self, agent: Agent) -> Sequence[tuple[Kind, Any]]:
         given = (("llm", agent.llm if self._asks_model else None), ("tts", agent.tts), ("stt", agent.stt))

@@ -154,3 +154,74 @@ def test_one_that_does_not_close_is_told_and_holds_nobody_up(virtual: Virtual, c
         return asyncio.get_running_loop().time()
 
     assert virtual(main()) == pytest.approx(seconds, abs=0.1)
+
+
+def test_a_recogniser_is_opened_each_time_it_is_wanted_and_closed_by_whoever_took_it(virtual: Virtual) -> None:
+    provider = Provider()
+
+    async def main() -> None:
+        streams, _ = make()
+        for _ in range(2):
+            async with streams.stt(provider) as stream:
+                assert stream is provider
+        assert provider.given[1] == MULAW_8K
+        assert len(asyncio.all_tasks()) == 1
+
+    virtual(main())
+    assert provider.log == ["opens", "open", "closed"] * 2
+
+
+def test_what_is_opened_ahead_is_what_the_call_gets(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        provider = Provider(opens=1.0)
+        streams.ahead("llm", provider)
+        await asyncio.sleep(0.5)
+        assert await streams.llm(provider) is provider
+        assert provider.log == ["opens", "open"]
+        assert asyncio.get_running_loop().time() == pytest.approx(1.0, abs=0.01)
+        await streams.close()
+
+    virtual(main())
+
+
+def test_what_fails_ahead_is_tried_once_more_when_it_is_wanted(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        provider = Provider(opens=ValueError("no key"))
+        streams.ahead("llm", provider)
+        with pytest.raises(PatterError, match="no key"):
+            await streams.llm(provider)
+        assert provider.log == ["opens", "opens"]
+        await streams.close()
+
+    virtual(main())
+
+
+def test_what_is_dropped_is_closed_and_opened_anew_when_it_is_wanted(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        dropped, kept, other = Provider(), Provider(), Provider()
+        for each in (dropped, kept, other):
+            await streams.ahead("llm", each).stream
+        streams.drop(dropped)
+        streams.keep([kept, dropped])
+        await asyncio.sleep(0)
+        assert [each.log[-1] for each in (dropped, kept, other)] == ["closed", "open", "closed"]
+        await streams.llm(dropped)
+        assert dropped.log == ["opens", "open", "closed", "opens", "open"]
+        await streams.close()
+
+    virtual(main())
+
+
+def test_nothing_is_opened_when_the_call_is_over(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        provider = Provider()
+        await streams.close()
+        with pytest.raises(PatterError, match="mine is not opened: the call is over"):
+            await streams.llm(provider)
+        assert provider.log == []
+
+    virtual(main())
