@@ -17,6 +17,7 @@ from patter_nb.call import Call
 from patter_nb.callbacks import SPEECH_EVENTS, Callback, Callbacks, SpeechCallbacks
 from patter_nb.callers import read_caller
 from patter_nb.carriers.twilio import Twilio
+from patter_nb.check import Checks
 from patter_nb.console import ConsoleTest
 from patter_nb.edits import Edits
 from patter_nb.errors import ConfigTypeError
@@ -64,7 +65,7 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter(Serving, Edits, History, Studio, SpeechCallbacks):
+class Patter(Checks, Serving, Edits, History, Studio, SpeechCallbacks):
     """A phone for prototyping voice agents.
 
     `carrier` and `phone_number` (E.164, one that the account owns): the real line of `serve()` and `call()`; `test()` needs none.

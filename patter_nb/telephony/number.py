@@ -15,14 +15,12 @@ from urllib.parse import urlsplit
 
 from patter_nb.errors import CarrierError, ConfigError
 from patter_nb.records.masking import mask_number
+from patter_nb.telephony.addresses import ANSWER, VOICE
 from patter_nb.telephony.number_question import NOWHERE, Asking, Question, ask
 from patter_nb.telephony.number_records import NumberRecords, Pointing, shown
 
 if TYPE_CHECKING:
     from patter_nb.carriers.twilio.rest import NumberResource, TwilioRest
-
-ANSWER_PATHS = ("/webhooks/twilio/answer", "/webhooks/twilio/voice")
-"""Where our server answers a call."""
 
 _answers: dict[str, bool] = {}
 """What was answered in this process, by number: it is asked once."""
@@ -88,6 +86,13 @@ class NumberWebhook:
             if self._manage:
                 raise
             self._tell(str(error))
+
+    async def again(self, manage: bool | None) -> None:
+        """`serve()` was run again, and says this of the number. What points here stays so until the end."""
+        self._manage = manage
+        if not self.points_here:
+            self._close_question(f"{self._shown}: asked again below.")
+            await self.begin()
 
     async def _decide(self, number: NumberResource, found: Pointing) -> None:
         wanted = _answers.get(self._number) if self._manage is None else self._manage
@@ -199,7 +204,7 @@ class NumberWebhook:
     def _is_here(self, found: Pointing) -> bool:
         return found.voice_method == "POST" and (
             found.voice_url == self._here.voice_url
-            or (_host(found.voice_url) == _host(self._here.voice_url) and urlsplit(found.voice_url).path in ANSWER_PATHS)
+            or (_host(found.voice_url) == _host(self._here.voice_url) and urlsplit(found.voice_url).path in (ANSWER, VOICE))
         )
 
     def _left(self, found: Pointing) -> str:

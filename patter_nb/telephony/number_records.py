@@ -176,7 +176,12 @@ def shown(url: str) -> str:
 
 
 def seal(text: str, secret: str) -> str:
-    """The text so that only `secret` opens it: a stream of SHAKE-256 over it, and a tag that tells whether it is whole."""
+    """The text so that only `secret` opens it: a stream of SHAKE-256 over it, and a tag that tells whether it is whole.
+
+    Without a secret nothing is kept of it.
+    """
+    if not secret:
+        return ""
     nonce, plain = secrets.token_bytes(16), text.encode()
     hidden = bytes(a ^ b for a, b in zip(plain, _stream(secret, nonce, len(plain)), strict=True))
     return base64.b64encode(nonce + _tag(secret, nonce + hidden) + hidden).decode()

@@ -469,6 +469,23 @@ def test_what_is_refused_after_the_answer_is_said_in_its_place(tmp_path: Path, a
     run(scene)
 
 
+def test_a_cell_that_is_run_again_with_true_points_it_here(tmp_path: Path, asked: list[Answers]) -> None:
+    async def scene(there: Any) -> None:
+        async with webhook(there, tmp_path, manage=None) as (number, told):
+            await number.begin()
+            await number.again(True)
+            assert there.number["voice_url"] == HERE
+            asked[0].question.answer(True)  # pressed all the same
+            await number._changing
+            await number.again(True)
+            assert told == [f"+1•••••1234: {SHOP} → {HERE}"]
+            await number.end()
+        assert len(there.changes) == 2
+        assert there.number["voice_url"] == SHOP
+
+    run(scene)
+
+
 def test_where_nobody_can_answer_one_line_says_how(tmp_path: Path) -> None:
     async def scene(there: Any) -> None:
         async with webhook(there, tmp_path, manage=None) as (number, told):
@@ -526,3 +543,8 @@ def test_only_the_secret_that_sealed_it_opens_it() -> None:
     assert unseal(sealed, "one") == "https://ann:secret@x"
     assert unseal(sealed, "two") == "null"
     assert seal("https://ann:secret@x", "one") != sealed
+
+
+def test_without_a_secret_nothing_is_kept() -> None:
+    assert seal("https://ann:secret@x", "") == ""
+    assert unseal("", "") == "null"
