@@ -87,6 +87,11 @@ class FarEnd:
             self._wake_marker()
             await self._connection.close()
 
+    @property
+    def position(self) -> int:
+        """Samples that were spoken and heard so far."""
+        return len(self._sent) * FRAME
+
     def hang_up(self, by: EndedBy = "caller") -> None:
         """End the call with the frame that is being spoken. From its own loop."""
         self._told_to_end = self._told_to_end or by
@@ -99,7 +104,7 @@ class FarEnd:
     def report(self) -> FarEndReport:
         """What was heard and said until the end."""
         talks = self._ear.talks
-        size = len(self._sent) * FRAME
+        size = self.position
         vain = [
             FarEndEvent("no_greeting" if line < 0 else "no_reply", at / HZ, line if line >= 0 else None)
             for line, at in self._script.waited_in_vain
@@ -204,7 +209,7 @@ class FarEnd:
         await self._connection.send(self._wire.media(payload, start * 1000 // HZ))
 
     def _hangs_up(self) -> bool:
-        size = len(self._sent) * FRAME
+        size = self.position
         if self._told_to_end is not None:
             self._end(self._told_to_end)
             return True
