@@ -10,6 +10,7 @@ from patter_nb.turns.commands import (
     EndCall,
     RecordEvent,
     RecordTurn,
+    ReleaseCaller,
     SendDtmf,
     StartReply,
     TransferCall,
@@ -32,6 +33,8 @@ from patter_nb.turns.events import (
     SpeechStarted,
     SpeechStopped,
     TranscriptionFailed,
+    TransferAnswered,
+    TransferFailed,
     TransferRequested,
 )
 from patter_nb.turns.messages import Message
@@ -545,3 +548,181 @@ def test_nothing_is_done_for_a_call_that_was_handed_on(talk):
     call.tell(1.1, CallerHungUp())
     assert call.events("undone") == [{"order": "send_dtmf", "what": "9"}]
     assert call.events("unsaid") == [{"text": "Wait."}]
+
+
+# A carrier that takes its time.
+
+COLD, WARM = TransferRequested("+1555"), TransferRequested("+1555", mode="warm", summary="A guest.")
+REFUSED = Message("system", "The call could not be handed on: nobody answers")
+
+
+def test_a_transfer_is_ordered_with_its_mode_and_its_summary(talk):
+    call = talk()
+    assert call.tell(1.0, WARM) == [TransferCall("+1555", "warm", "A guest.")]
+
+
+def test_a_transfer_is_cold_or_warm(talk):
+    with pytest.raises(ValueError, match=r"TransferRequested\.mode is 'hot'; give one of cold, warm"):
+        talk().tell(1.0, TransferRequested("+1555", mode="hot"))
+
+
+@pytest.mark.parametrize("order", [COLD, WARM])
+def test_a_transfer_that_fails_is_told_to_the_model_which_answers_to_that(talk, order):
+    call = talk()
+    call.tell(1.0, order)
+    assert call.tell(3.0, TransferFailed("nobody answers")) == [StartReply(1, 1, "answer", (REFUSED,))]
+    assert not call.engine.transferring
+    assert call.tell(3.1, TransferFailed("again")) == []
+    ends(call, 1, 4.0)
+    call.caller(5.0, 6.0, "oh")
+    assert call.replies[-1].messages[-1] == Message("user", "oh")
+
+
+def test_a_failure_is_told_when_nobody_speaks(talk):
+    call = speaking(talk())
+    call.tell(4.0, SpeechStarted(4.0))
+    assert call.tell(4.1, TransferFailed("early")) == []
+    call.tell(4.1, SpeechStopped(4.1), FinalReceived(""))
+    call.heard(5.0, 1, 2.0)
+    call.tell(5.1, WARM)
+    call.tell(5.2, SayRequested("One moment."))
+    assert call.tell(5.3, TransferFailed("nobody answers")) == []
+    assert ends(call, 2, 6.0)[-1].messages[-1] == REFUSED
+
+
+def test_while_it_rings_for_a_warm_transfer_the_call_goes_on(talk):
+    call = talk()
+    call.tell(1.0, WARM)
+    call.caller(2.0, 3.0, "are you there")
+    assert call.replies[-1].kind == "answer"
+    ends(call, 1, 4.0)
+    assert call.tell(4.5, DtmfRequested("1"))[0] == SendDtmf("1", 300)
+    call.tell(4.9, KeysPlayed(), SayRequested("Still ringing."))
+    ends(call, 2, 6.0)
+    assert [order.text for order in call.replies] == [None, "Still ringing."]
+
+
+@pytest.mark.parametrize("handed_on", [(COLD,), (WARM, TransferAnswered())], ids=["cold", "warm"])
+def test_a_caller_whom_the_carrier_takes_is_told_nothing_new(talk, handed_on):
+    call = talk()
+    call.tell(1.0, *handed_on)
+    call.caller(2.0, 3.0, "hello")
+    call.tell(3.5, SayRequested("Wait."), DtmfRequested("1"))
+    call.wait(9.0)
+    assert call.replies == []
+    assert [(row.caller_text, row.reply) for row in call.rows] == [("hello", 0)]
+    call.tell(9.0, TransferFailed("nobody answers"))
+    assert call.replies[0].text == "Wait."
+    ends(call, 1, 10.0)
+    assert call.replies[1].messages[-2:] == (REFUSED, Message("assistant", "Said."))
+    assert ("user", "hello") in call.conversation()
+
+
+def test_somebody_who_answers_waits_until_the_agent_has_finished(talk):
+    call = talk()
+    call.tell(1.0, WARM)
+    call.caller(2.0, 3.0, "hello")
+    call.made(3.5, 1, "Dinner is served from six.")
+    call.heard(4.5, 1, 0.5)
+    assert call.tell(5.0, TransferAnswered()) == []
+    assert [type(command) for command in call.heard(6.0, 1, 2.0)] == [RecordTurn, ReleaseCaller]
+    assert call.commands.count(ReleaseCaller()) == 1
+    assert call.wait(60.0) == []
+
+
+def test_somebody_who_answers_is_not_kept_waiting_by_a_silent_agent_or_a_caller_who_speaks(talk):
+    call = talk()
+    call.tell(1.0, WARM, SpeechStarted(1.0))
+    assert call.tell(2.0, TransferAnswered()) == [ReleaseCaller()]
+
+
+def test_somebody_who_answers_waits_for_a_long_speech_no_longer_than_a_while(talk):
+    call = talk()
+    call.tell(1.0, WARM, SayRequested("Long."))
+    call.made(1.1, 1, "Long.", seconds=60.0)
+    call.heard(2.0, 1, 0.5)
+    call.tell(3.0, TransferAnswered())
+    assert call.engine.next_timer() == 11.0
+    assert call.wait(10.9) == []
+    assert call.wait(11.1) == [ReleaseCaller()]
+    assert call.engine.next_timer() > 100
+
+
+def test_nobody_is_released_to_an_answer_that_comes_for_no_transfer(talk):
+    call = talk()
+    assert call.tell(1.0, TransferAnswered()) == []
+    call.tell(1.1, WARM, TransferFailed("nobody answers"))
+    assert call.tell(1.2, TransferAnswered()) == []
+    assert len(call.replies) == 1
+
+
+def test_a_failure_after_the_answer_gives_the_caller_back(talk):
+    call = talk()
+    call.tell(1.0, WARM, SayRequested("Long."))
+    call.made(1.1, 1, "Long.", seconds=60.0)
+    call.heard(2.0, 1, 0.5)
+    call.tell(3.0, TransferAnswered(), TransferFailed("nobody answers"))
+    call.wait(30.0)
+    assert ReleaseCaller() not in call.commands
+    call.heard(62.0, 1, 60.0)
+    assert call.replies[-1].messages[-1].content == REFUSED.content or call.replies[-1].messages[-2] == REFUSED
+
+
+@pytest.mark.parametrize("first", [COLD, WARM])
+def test_a_second_transfer_is_refused_while_one_waits_or_is_under_way(talk, first):
+    call = speaking(talk())
+    call.tell(4.0, first)
+    assert call.engine.transferring
+    with pytest.raises(ValueError, match="a transfer is under way already"):
+        call.tell(4.1, COLD)
+    call.heard(5.0, 1, 2.0)
+    with pytest.raises(ValueError, match="a transfer is under way already"):
+        call.tell(5.1, COLD)
+    call.tell(5.2, TransferFailed("nobody answers"))
+    ends(call, 2, 6.0)
+    assert call.tell(6.1, COLD) == [TransferCall("+1555")]
+
+
+def test_a_transfer_that_was_withdrawn_makes_room_for_another(talk):
+    call = speaking(talk())
+    call.tell(4.0, HAND_ON)
+    call.tell(4.4, SpeechStarted(4.0), SpeechContinued(4.4))
+    assert not call.engine.transferring
+    call.tell(4.5, COLD)
+    assert call.commands[-1] == TransferCall("+1555")
+
+
+def test_a_hang_up_while_it_rings_says_goodbye_and_ends_the_call(talk):
+    call = talk()
+    call.tell(1.0, WARM)
+    call.tell(2.0, HangUpRequested("enough", "Goodbye."))
+    call.tell(2.5, TransferAnswered())
+    assert ReleaseCaller() not in call.commands
+    assert ends(call, 1, 3.0)[-1] == EndCall("enough")
+
+
+def test_a_hang_up_ends_a_call_that_the_carrier_does_not_take(talk):
+    call = talk()
+    call.tell(1.0, COLD)
+    assert call.tell(2.0, HangUpRequested("enough", "Goodbye."))[-1] == EndCall("enough")
+    assert call.events("unsaid") == [{"text": "Goodbye."}]
+
+
+def test_a_failure_while_the_call_ends_is_nobodys_news_any_more(talk):
+    call = talk()
+    call.tell(1.0, WARM)
+    call.tell(2.0, HangUpRequested("enough", "Goodbye."))
+    assert call.tell(2.5, TransferFailed("nobody answers")) == []
+    ends(call, 1, 3.0)
+    assert call.events("undone") == []
+
+
+def test_a_caller_who_is_waited_for_may_be_released_late_when_the_call_ends_first(talk):
+    call = talk(max_duration_seconds=4.0)
+    call.tell(1.0, WARM, SayRequested("Long."))
+    call.made(1.1, 1, "Long.", seconds=60.0)
+    call.heard(2.0, 1, 0.5)
+    call.tell(3.0, TransferAnswered())
+    call.wait(20.0)
+    assert ReleaseCaller() not in call.commands
+    assert isinstance(call.commands[-1], EndCall)
