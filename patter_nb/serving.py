@@ -236,13 +236,17 @@ class Serving:
             await known.stop()
             known = None
         if known is None:
+            if running is not None and running.owner not in (None, self):
+                self._readiness = Readiness()  # the other phone's server goes on
             known = PhoneServer(carrier, number, way, port=port, tell=_say)
             self._server = known
             self._readiness.begin()
             await known.start(self._readiness, self._webhook(known, manage))
         elif known is not running:  # another phone's, of a cell that was run again
-            self._server = known
-            self._readiness.follow(known.readiness)
+            await known.until_ready()
+            self._readiness.opened(known.host)
+            self._readiness.done(known.host)
+            self._server, self._readiness = known, known.readiness
         await known.until_ready()
         return known
 

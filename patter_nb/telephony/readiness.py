@@ -31,10 +31,6 @@ class Readiness:
         self._tunnel = _again(self._tunnel)
         self._ready = _again(self._ready)
 
-    def follow(self, other: Readiness) -> None:
-        """Another phone has started the server that is ours as well from now on."""
-        self._tunnel, self._ready = other.tunnel, other.ready
-
     def opened(self, host: str) -> None:
         """The public name is known."""
         _resolve(self.tunnel, host)
@@ -45,10 +41,12 @@ class Readiness:
 
     def failed(self, reason: str) -> None:
         """They cannot, and will not without another start."""
-        for promise in (self.tunnel, self.ready):
-            if not promise.done():
-                promise.set_exception(PatterError(reason))
-                promise.exception()  # it was looked at, also when nobody waits for it
+        self._tunnel, self._ready = _rejected(self._tunnel, reason), _rejected(self._ready, reason)
+
+    def stopped(self) -> None:
+        """The server was stopped. Whoever waits hears of it; whoever asks from now on waits for the next one."""
+        self.failed("The server was stopped.")
+        self._tunnel = self._ready = None
 
 
 def _promise() -> asyncio.Future[str]:
@@ -67,3 +65,11 @@ def _again(promise: asyncio.Future[str] | None) -> asyncio.Future[str]:
 def _resolve(promise: asyncio.Future[str], host: str) -> None:
     if not promise.done():
         promise.set_result(host)
+
+
+def _rejected(promise: asyncio.Future[str] | None, reason: str) -> asyncio.Future[str]:
+    if promise is None or promise.done():
+        promise = _promise()
+    promise.set_exception(PatterError(reason))
+    promise.exception()  # it was looked at, also when nobody waits for it
+    return promise

@@ -135,7 +135,8 @@ class PhoneServer:
         try:
             await guarded(self._serve(), failed, who="the server")
         finally:
-            self.readiness.failed(self.problem or "The server was stopped.")
+            if self.problem is None:
+                self.readiness.stopped()
             if _serving.get(self.port) is self:
                 del _serving[self.port]
 
