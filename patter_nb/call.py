@@ -15,6 +15,7 @@ from patter_nb.callbacks import Orders
 from patter_nb.errors import CarrierError, ConfigError, PatterError
 from patter_nb.live import Edit, Live
 from patter_nb.notebook.display import CardHandle
+from patter_nb.notebook.standing import limits_of, remarks_of, standing_of, title_of
 from patter_nb.notebook.view import CallView, pieces_of, speech_of, tools_of
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
@@ -343,26 +344,31 @@ class Call(Orders):
 
 def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
     """Collect what a card shows of a call."""
-    row, events = log.row(call.id), log.event_rows(call.id)
+    row, events, reading = log.row(call.id), log.event_rows(call.id), log.reading(call.id)
+    facts, line = reading.record.facts, reading.line
+    is_test = facts.direction == "test"
+    remarks = (*remarks_of(facts, line, error=call.error), *limits_of(events))
     return CallView(
         call_id=call.id,
-        title="test call",
+        title=title_of(facts),
         state=call.state,
         started_at=row.get("started_at"),
         duration_seconds=call.duration_seconds,
-        caller=row.get("caller", ""),
-        callee=row.get("callee", ""),
+        caller=row.get("caller", "") if is_test else "",  # the title has the one that is not ours
+        callee=row.get("callee", "") if is_test else "",
         agent=row.get("agent", ""),
         revision=row.get("revision"),
         turns=call.turns,
         cost=call.cost,
         latency=log.latency(call.id),
-        answered=call.state != "running" or call.duration_seconds > 0,
+        answered=line.answered,
+        standing=standing_of(facts, call.state, line),
+        ring_seconds=line.ring_seconds,
         speech=speech_of({"kind": event.kind, **event.data} for event in events),
         recording=None if call.state == "running" else call.audio,  # its player would start anew with every turn
         end_reason=call.end_reason,
         error=call.error,
-        notes=tuple(note for note in (_voice_activity(events), log.problem, shelf.problem_of(call.id)) if note),
+        notes=tuple(note for note in (*remarks, _voice_activity(events), log.problem, shelf.problem_of(call.id)) if note),
         pieces=pieces_of(log.attributions(call.id)),
         tools=tools_of(log.call_tools(call.id)),
     )

@@ -20,11 +20,10 @@ from patter_nb.notebook.tables import (
     unknown_costs,
 )
 from patter_nb.notebook.theme import css_colour, stage_role
-from patter_nb.notebook.view import PERCENTILES, CallView, caller_rows, usd_text, words
+from patter_nb.notebook.view import PERCENTILES, CallView, caller_rows, standing, usd_text, words
 from patter_nb.notebook.waterfall import UNEXPLAINED, call_picture
 from patter_nb.records.spans import SPANS
 
-_STATES = {"running": "in call", "ended": "ended", "failed": "failed"}
 _COLOURED = {kind.column for kind in SPANS}
 
 
@@ -33,7 +32,7 @@ def card_html(view: CallView) -> str:
     parts = [
         _head(view),
         _player(view),
-        f'<div class="pnb-figure">{svg(call_picture(view))}</div>',
+        f'<div class="pnb-figure">{svg(call_picture(view))}</div>' if view.answered else "",
         f'<div class="pnb-tables">{_latency(view)}{_cost(view)}</div>',
         conversation_html(view),
     ]
@@ -41,13 +40,18 @@ def card_html(view: CallView) -> str:
 
 
 def _head(view: CallView) -> str:
-    state = f'<span class="pnb-state pnb-{view.state}">{_STATES[view.state] if view.answered else "not answered yet"}</span>'
+    state = f'<span class="pnb-state pnb-{_tone(view)}">{markup(standing(view))}</span>'
     when = "" if view.started_at is None else f'<span class="pnb-when">{view.started_at:%Y-%m-%d %H:%M %Z}</span>'
     name = f'<span class="pnb-name">{markup(words(view.agent))}</span>'
     what = f"<span>{markup(' · '.join(summary_parts(view)))}</span>"
     error = f'<p class="pnb-error">{markup(words(view.error))}</p>' if view.error else ""
     notes = "".join(f'<p class="pnb-note">{markup(words(note))}</p>' for note in view.notes)
     return f'<div class="pnb-head">{name} {state} {what} {when}</div>{error}{notes}'
+
+
+def _tone(view: CallView) -> str:
+    """The class that colours how the call stands: an end before any answer stands out."""
+    return "unanswered" if view.state == "ended" and not view.answered else view.state
 
 
 def _player(view: CallView) -> str:

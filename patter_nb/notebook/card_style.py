@@ -24,6 +24,7 @@ background:var(--pnb-surface);color:var(--pnb-ink);font:13px/1.5 {CSS_FONTS};tex
 .pnb-card .pnb-state{{
 padding:0 8px;border:1px solid currentColor;border-radius:9px;font-size:11px;line-height:17px;color:var(--pnb-muted)}}
 .pnb-card .pnb-running{{color:var(--pnb-good)}}
+.pnb-card .pnb-unanswered{{color:var(--pnb-accent)}}
 .pnb-card .pnb-failed,.pnb-card .pnb-error{{color:var(--pnb-error)}}
 .pnb-card .pnb-muted{{color:var(--pnb-muted)}}
 .pnb-card .pnb-when{{margin-left:auto;color:var(--pnb-muted);font-size:12px}}

@@ -14,6 +14,7 @@ from patter_nb.notebook.view import (
     clock_text,
     ms_text,
     number,
+    standing,
     usd_text,
     whole_text,
     words,
@@ -107,7 +108,7 @@ def text_summary(view: CallView) -> str:
     latency = [(line.label, *line.percentiles, str(line.n), line.owner) for line in latency_lines(view)]
     cost = [(line.part, usd_text(line.usd), line.used, line.provider) for line in cost_lines(view)]
     blocks = [
-        f"{words(view.agent)} ({view.state}): {' · '.join(summary_parts(view))}",
+        f"{words(view.agent)} ({standing(view)}): {' · '.join(summary_parts(view))}",
         *([words(view.error)] if view.error else []),
         *(words(note) for note in view.notes),
         "",
@@ -120,13 +121,21 @@ def text_summary(view: CallView) -> str:
 
 
 def summary_parts(view: CallView) -> list[str]:
-    """What there is to say of the call in a line: its kind, who called, its length, its turns, how it ended."""
-    count = len(caller_rows(view))
-    turns = f"{count} turn{'' if count == 1 else 's'}"
+    """What there is to say of the call in a line: its kind, who called, its length, its turns, how it ended.
+
+    Of a call that nobody answered: how long it rang.
+    """
     parties = " → ".join(party for party in (words(view.caller), words(view.callee)) if party)
     ending = words(view.end_reason).replace("_", " ")
-    told = (words(view.title), parties, clock_text(view.duration_seconds), turns, "" if ending == view.state else ending)
+    told = (words(view.title), parties, *_extent(view), "" if ending in (view.state, standing(view)) else ending)
     return [part for part in told if part]
+
+
+def _extent(view: CallView) -> tuple[str, ...]:
+    if not view.answered:
+        return () if math.isnan(view.ring_seconds) else (f"rang {view.ring_seconds:.0f} s",)
+    count = len(caller_rows(view))
+    return clock_text(view.duration_seconds), f"{count} turn{'' if count == 1 else 's'}"
 
 
 def _cost_rows(view: CallView) -> list[Row]:

@@ -61,7 +61,7 @@ class CallView:
 
     call_id: str
     title: str
-    """What kind of call it is, as a reader would say it ("test call")."""
+    """What kind of call it is, as a reader would say it ("test call", "call to •••34")."""
     state: State
     started_at: datetime | None
     """Wall time of the answer."""
@@ -80,7 +80,11 @@ class CallView:
     latency: pd.DataFrame
     """Index: columns of `turns` in ms; columns `n`, `p50`, `p90`, `p95`, `p99`, as `records.tables.percentiles` gives it."""
     answered: bool = True
-    """False while it rings, or while its models are opened."""
+    """False while it rings, or while its models are opened; and of a call that nobody ever answered."""
+    standing: str = ""
+    """Where it is on its way, in a word or two ("ringing", "in call", "no answer"); empty: what its state says."""
+    ring_seconds: float = math.nan
+    """How long it rang; NaN when that is not known."""
     speech: tuple[Speech, ...] = ()
     recording: Recording | None = None
     end_reason: str = ""
@@ -91,6 +95,12 @@ class CallView:
     """Where in its gap each span of a turn lies, by the turn's number; a turn without is drawn with its spans in a row."""
     tools: Mapping[int, tuple[Execution, ...]] = field(default_factory=dict)
     """The tools that ran, by the turn's number; of a turn without, the names are told that its row has."""
+
+
+def standing(view: CallView) -> str:
+    """Where the call is on its way, in a word or two."""
+    on = "in call" if view.answered else "not answered yet"
+    return words(view.standing) or (on if view.state == "running" else view.state)
 
 
 def turn_rows(view: CallView) -> list[dict[str, Any]]:

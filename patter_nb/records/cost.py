@@ -9,7 +9,8 @@ unnoticed; and where a provider reports one request in several parts, the parts 
 
 The line of a call that was never answered costs nothing, and that is known. What the carrier says it charged for the line takes
 the place of what its price list makes of the minutes; what it bills beside them (the media stream, machine detection, recording)
-stays an estimate. Not in any bill: what a number costs by the month, what stored recordings cost, taxes.
+stays an estimate. While a call is on, and of one whose process died, the line is counted up to what is known of it last. Not in
+any bill: what a number costs by the month, what stored recordings cost, taxes.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def _requests(facts: TurnFacts, service: Service) -> int:
 
 
 def call_items(
-    usage: Sequence[Usage], call: CallFacts, prices: PriceBook, *, line: LineFacts | None = None, over: bool = True
+    usage: Sequence[Usage], call: CallFacts, prices: PriceBook, *, line: LineFacts | None = None
 ) -> list[CostItem]:
     """The items that belong to no turn: audio heard between turns, the line, and what was warmed before it was needed.
 
-    `line`: what its carrier told; None: nothing, and it was answered. `over`: the call has ended.
+    `line`: what its carrier told; None: nothing, and it was answered.
     """
     rest = tuple(each for each in usage if each.service == "stt")
     carried = tuple(each for each in usage if each.service == "telephony")
@@ -87,15 +88,13 @@ def call_items(
     beside = ((part, tuple(each for each in carried if each.model == part)) for part in BESIDE)
     return [
         CostItem(None, "call", "stt rest", rest, *_priced(rest, prices)),
-        _line_item(tuple(each for each in carried if each.model not in BESIDE), call, prices, line, over=over),
+        _line_item(tuple(each for each in carried if each.model not in BESIDE), call, prices, line),
         *(CostItem(None, "call", part, mine, *_priced(mine, prices)) for part, mine in beside if mine),
         CostItem(None, "call", "prewarm", warm, *_priced(warm, prices)),
     ]
 
 
-def _line_item(
-    used: tuple[Usage, ...], call: CallFacts, prices: PriceBook, line: LineFacts | None, *, over: bool
-) -> CostItem:
+def _line_item(used: tuple[Usage, ...], call: CallFacts, prices: PriceBook, line: LineFacts | None) -> CostItem:
     """The minutes of the line: as charged, else as listed."""
     if line is not None and not math.isnan(line.carrier_price_usd):
         charged = tuple(replace(each, price_id=None) for each in used)  # no row of ours says so
@@ -104,10 +103,7 @@ def _line_item(
         return CostItem(None, "call", "telephony", used, *_priced(used, prices))
     if line is not None and not line.answered:
         return CostItem(None, "call", "telephony", (), 0.0)
-    usd, unknown = _unreported("telephony", call, prices)
-    if unknown and not over:
-        unknown = ("the minutes of the line are counted when the call is over",)
-    return CostItem(None, "call", "telephony", (), usd, unknown)
+    return CostItem(None, "call", "telephony", (), *_unreported("telephony", call, prices))
 
 
 def total_item(items: Sequence[CostItem]) -> CostItem:

@@ -57,6 +57,8 @@ class LineFacts:
     """The carrier's last word."""
     reason: str | None
     """Why, as far as it said."""
+    message_left: bool = False
+    """A message was spoken to a machine."""
 
 
 def line_facts(record: CallRecord) -> LineFacts:
@@ -66,7 +68,8 @@ def line_facts(record: CallRecord) -> LineFacts:
     verdict, status = _last(events, MACHINE_DETECTED), _last(events, CARRIER_STATUS)
     by = verdict.get("classification")
     answered_by: Answerer | None = by if by in ("human", "machine", "fax", "unknown") else None
-    machine = answered_by == "machine" or any(event.kind == VOICEMAIL for event in events)
+    message_left = any(event.kind == VOICEMAIL for event in events)
+    machine = answered_by == "machine" or message_left
     return LineFacts(
         answered=answered,
         carrier_call_id=_text(_last(events, DIALED, INCOMING).get("carrier_call_id")),
@@ -77,6 +80,7 @@ def line_facts(record: CallRecord) -> LineFacts:
         carrier_price_usd=abs(_number(_last(events, CARRIER_PRICE).get("usd"))),  # some carriers book it as a negative sum
         status=_text(status.get("status")),
         reason=_text(status.get("reason")) or None,
+        message_left=message_left,
     )
 
 

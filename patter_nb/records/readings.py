@@ -9,9 +9,11 @@ from functools import cached_property
 
 from patter_nb.records.cost import TURN_SERVICES, CostItem, breakdown, call_items, total_item, turn_items
 from patter_nb.records.facts import CallRecord, EventFacts
+from patter_nb.records.line_usage import line_usage, usage_beside
 from patter_nb.records.lines import LINE_EVENTS, LineFacts, line_facts
 from patter_nb.records.metrics import CallMetrics, CostBreakdown, LatencyBreakdown, TurnMetrics, latency, percentile, statistics
 from patter_nb.records.plain import usage_from
+from patter_nb.records.price_list import MEDIA_STREAM
 from patter_nb.records.prices import PriceBook
 from patter_nb.records.spans import Attribution, Stall, attribute
 from patter_nb.turns.facts import TurnFacts
@@ -78,8 +80,18 @@ class CallReading:
         """Every item of the bill, the total excepted."""
         usage = [usage_from(event.data["usage"]) for event in self.events(CALL_USAGE)]
         of_turns = [item for turn in self.turns for item in turn.cost_items]
-        over = self.record.end is not None
-        return (*of_turns, *call_items(usage, self.record.facts, self.prices, line=self.line, over=over))
+        usage += self._line_so_far(usage)
+        return (*of_turns, *call_items(usage, self.record.facts, self.prices, line=self.line))
+
+    def _line_so_far(self, usage: Sequence[Usage]) -> list[Usage]:
+        """What the line of a call has consumed that is still on; its carrier bills it when it is over."""
+        facts, reported = self.record.facts, any(each.service == "telephony" for each in usage)
+        if self.record.end is not None or reported or facts.direction == "test" or not self.line.answered:
+            return []
+        last = (max(turn.instants.values(), default=0.0) for turn in self.record.turns)
+        seconds = max((*last, *(event.at for event in self.record.events if event.at is not None), 1.0))
+        minutes = line_usage(facts.direction, seconds, facts.callee, prices=self.prices, carrier=facts.carrier)
+        return [minutes, usage_beside(MEDIA_STREAM, seconds, prices=self.prices, carrier=facts.carrier)]
 
     @cached_property
     def total(self) -> CostItem:

@@ -105,5 +105,5 @@ def test_a_calls_row_as_plain_values_has_none_where_one_is_missing(
     row = call_row(read(turn(1), facts=call(carrier="twilio")))
     assert list(row) == [each.name for each in TABLES["calls"]]
     assert (row["caller"], row["duration_seconds"], row["gap_p50_ms"], row["usd"]) == ("+1•••••4321", None, None, None)
-    assert row["unknown"] == "the minutes of the line are counted when the call is over"
+    assert row["unknown"] == "no usage of telephony was reported by twilio"
     assert row["turns"] == 1
