@@ -9,6 +9,7 @@ import asyncio
 import importlib.util
 import shutil
 import socket
+import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -104,14 +105,7 @@ class Report(Sequence[Finding]):
 
     def __repr__(self) -> str:
         room = max((len(finding.name) for finding in self.findings), default=0)
-        lines = [self.summary()]
-        for finding in self.findings:
-            indent = " " * (room + 6)
-            first = f"  {SIGNS[finding.ok]} {finding.name:<{room}}  "
-            lines += _wrapped(finding.said, first, indent)
-            if finding.remedy:
-                lines += _wrapped(finding.remedy, f"{indent}→ ", f"{indent}  ")
-        return "\n".join(lines)
+        return "\n".join([self.summary(), *(line for finding in self.findings for line in text_lines(finding, room))])
 
     def _repr_html_(self) -> str:
         state = "ended pnb-good" if self.ok else "failed"
@@ -130,6 +124,13 @@ def _row(finding: Finding) -> str:
     quiet = ' class="pnb-quiet"' if finding.ok is None else ""
     what = f'<td class="pnb-what">{markup(finding.name)}</td>'
     return f'<tr{quiet}><td class="{colour}">{sign}</td>{what}<td>{markup(finding.said)}{remedy}</td></tr>'
+
+
+def text_lines(finding: Finding, room: int) -> list[str]:
+    """A finding in lines of 80 characters; `room` for its name."""
+    indent = " " * (room + 6)
+    lines = _wrapped(finding.said, f"  {SIGNS[finding.ok]} {finding.name:<{room}}  ", indent)
+    return [*lines, *(_wrapped(finding.remedy, f"{indent}→ ", f"{indent}  ") if finding.remedy else ())]
 
 
 def _wrapped(text: str, first: str, indent: str) -> list[str]:
@@ -292,8 +293,9 @@ def cloudflared_finding(name: str, *, needed: bool) -> Finding:
     path = shutil.which(PROGRAM)
     if path is not None:
         return Finding(name, True, f"{PROGRAM} is at {path}.")
-    commands = "; ".join(f"{system}: {command}" for system, command in INSTALL.items())
-    return Finding(name, False if needed else None, f"{PROGRAM} is not on the PATH, which tunnel=True needs.", commands)
+    here = {"darwin": "macOS", "win32": "Windows"}.get(sys.platform, "Debian and Ubuntu")
+    remedy = f"{here}: {INSTALL[here]}"
+    return Finding(name, False if needed else None, f"{PROGRAM} is not on the PATH, which tunnel=True needs.", remedy)
 
 
 def _ngrok_finding(tunnel: Ngrok) -> Finding:

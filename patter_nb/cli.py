@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     lab = commands.add_parser("lab", help="open JupyterLab on the notebooks", usage="%(prog)s [folder] [--no-browser] [-- ...]")
     lab.add_argument("folder", type=Path, nargs="?", default=FOLDER, help=f"where they go; yours stay as they are ({FOLDER})")
     lab.add_argument("--no-browser", action="store_true", help="start it, and open no page; what follows -- is for JupyterLab")
+    doctor = commands.add_parser("doctor", help="look at this machine and this folder: what is there, and what brings the rest")
+    doctor.add_argument("--json", action="store_true", help="for programs; either way the exit code is 0 when nothing is broken")
     mine, jupyters = _split(sys.argv[1:] if arguments is None else arguments)
     given = parser.parse_args(mine)
     try:
@@ -45,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             return _lab(given.folder, browser=not given.no_browser, arguments=jupyters)
         if jupyters:
             parser.error(f"unrecognized arguments: {' '.join(jupyters)}")
+        if given.command == "doctor":
+            return _doctor(as_json=given.json)
         if given.command == "test":
             phone, agent = load_agent(given.file)  # before there is a loop: the file may run one of its own
             return asyncio.run(_typed(phone, agent))
@@ -71,6 +75,15 @@ def _lab(folder: Path, *, browser: bool, arguments: list[str]) -> int:
     for line in copied.told(folder):
         print(f"patter-nb: {line}", flush=True)
     return open_lab(folder, browser=browser, arguments=arguments)
+
+
+def _doctor(*, as_json: bool) -> int:
+    """Print what is on this machine."""
+    from patter_nb.doctor import examine
+
+    found = examine()
+    print(found.json() if as_json else found.text())
+    return 0 if found.ok else 1
 
 
 async def _typed(phone: Patter, agent: Agent) -> int:

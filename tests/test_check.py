@@ -201,7 +201,7 @@ def test_cloudflared_is_looked_for_on_the_path(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = check(tunnel=tunnel)[0]["tunnel"]
     assert missing.ok is False
-    assert "brew install cloudflared" in missing.remedy
+    assert "install cloudflared" in missing.remedy
     program(tmp_path, "cloudflared")
     assert check(tunnel=tunnel)[0]["tunnel"] == Finding("tunnel", True, f"cloudflared is at {tmp_path / 'cloudflared'}.")
 
