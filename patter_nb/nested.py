@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import sys
 
 from patter_nb.errors import warn
 
@@ -18,19 +20,21 @@ def allow_nested_run() -> None:
     import nest_asyncio2
 
     if getattr(asyncio, "_nest_patched", False) and not hasattr(asyncio, MARK):
-        # The first one to patch stays: what it has replaced cannot be put back.
         if _loses_cells():
-            warn(
-                "nest_asyncio is at work in this kernel already, and cells that wait behind a nested run are lost with it: "
-                "restart the kernel and call patter_nb.allow_nested_run() instead of nest_asyncio.apply()."
-            )
-        return
+            _warn()
+        return  # the first one to patch stays: what it has replaced cannot be put back
     nest_asyncio2.apply()
+
+
+@functools.cache
+def _warn() -> None:
+    warn(
+        "nest_asyncio is at work in this kernel already, and cells that wait behind a nested run are lost with it: restart the "
+        "kernel and call patter_nb.allow_nested_run() instead of nest_asyncio.apply()."
+    )
 
 
 def _loses_cells() -> bool:
     """Whether this is a kernel of the version, or a later one, in which `nest_asyncio` drops cells without a word."""
-    import sys
-
     ipykernel = sys.modules.get("ipykernel")
     return ipykernel is not None and int(ipykernel.version_info[0]) >= 7

@@ -204,11 +204,11 @@ def test_a_program_that_ends_without_an_address_is_told_with_its_own_words(cloud
 
 
 def test_a_program_that_never_says_an_address_is_ended_in_time(cloudflared, monkeypatch):
-    monkeypatch.setattr(cloudflare, "ADDRESS_SECONDS", 0.5)
+    monkeypatch.setattr(cloudflare, "ADDRESS_SECONDS", 0.3)
     cloudflared("say(ASKING); say('see https://api.trycloudflare.com and https://www.cloudflare.com/website-terms/'); stay()")
 
     async def main():
-        with pytest.raises(CarrierError, match=r"cloudflared had no address after 0\.5 s .*: does this network let it"):
+        with pytest.raises(CarrierError, match=r"cloudflared had no address after 0\.3 s .*: does this network let it"):
             async with opened():
                 pytest.fail("there was no address")
         assert not cloudflared.is_alive
@@ -240,7 +240,8 @@ def test_a_program_that_dies_before_the_name_is_known_is_an_error(cloudflared):
 
 def test_a_tunnel_that_cloudflare_has_forgotten_is_lost_although_the_program_goes_on(cloudflared):
     # At its start one refusal is usual, until the edge has heard of it.
-    cloudflared("say(ADDRESS); [say(it) for it in (REFUSED, REFUSED, REGISTERED)]; wait('night'); [say(it) for it in [REFUSED] * 3]; stay()")
+    thrice = "[say(it) for it in [REFUSED] * 3]"
+    cloudflared(f"say(ADDRESS); [say(it) for it in (REFUSED, REFUSED, REGISTERED)]; wait('night'); {thrice}; stay()")
 
     async def main():
         async with opened() as (stands, _):
@@ -265,11 +266,11 @@ def test_lost_is_cancelled_when_the_tunnel_is_closed(cloudflared):
 
 
 def test_a_name_that_stays_unknown_is_an_error_in_time(cloudflared, monkeypatch):
-    monkeypatch.setattr(cloudflare, "NAME_SECONDS", 0.5)
+    monkeypatch.setattr(cloudflare, "NAME_SECONDS", 0.2)
     cloudflared(USUAL)
 
     async def main():
-        with pytest.raises(CarrierError, match=f"The name {HOST} was not known after 0.5 s: serve again"):
+        with pytest.raises(CarrierError, match=f"The name {HOST} was not known after 0.2 s: serve again"):
             async with opened(knows_after=1_000):
                 pytest.fail("the name was not known")
         assert not cloudflared.is_alive
@@ -337,6 +338,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stubborn", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN); "])
 def test_it_ends_with_the_process_that_began_it_however_that_one_ends(cloudflared, stubborn):
     cloudflared(f"{stubborn}say('here'); stay()")
