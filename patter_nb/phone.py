@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from patter_nb.records.facts import RevisionFacts
 from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.records.store import Store
+from patter_nb.rehearsal import Rehearsing
 from patter_nb.remote import RemoteMessage
 from patter_nb.serving import Serving
 from patter_nb.session.boundary import guard
@@ -65,12 +66,13 @@ class Setting(TypedDict):
     notices: Notices
 
 
-class Patter(Checks, Serving, Edits, History, Studio, SpeechCallbacks):
+class Patter(Checks, Rehearsing, Serving, Edits, History, Studio, SpeechCallbacks):
     """A phone for prototyping voice agents.
 
     `carrier` and `phone_number` (E.164, one that the account owns): the real line of `serve()` and `call()`; `test()` needs none.
     `tunnel`: what makes this machine public: True for one of Cloudflare's, or a `CloudflareTunnel`, `Ngrok` or `Static`;
     `webhook_url`: the public host name, where it is so already.
+    `pricing`: prices of your own by provider, in force from today: `{"twilio": {"price": 0.01}}` is US dollars a minute.
     `store`: where calls are kept. None: SQLite in `.patter_nb/` of the working directory; a path or any SQLAlchemy URL; False:
     only in memory. `store_numbers`: keep phone numbers in the clear instead of masked plus a keyed hash. `show`: draw a card
     under the cell that started a call.
@@ -88,6 +90,7 @@ class Patter(Checks, Serving, Edits, History, Studio, SpeechCallbacks):
         phone_number: str = "",
         webhook_url: str = "",
         tunnel: Tunnel | bool | None = None,
+        pricing: Mapping[str, Any] | None = None,
         store: str | Path | Literal[False] | None = None,
         store_numbers: bool = False,
         show: bool = True,
@@ -101,6 +104,8 @@ class Patter(Checks, Serving, Edits, History, Studio, SpeechCallbacks):
         self._tunnel = read_way(webhook_url, tunnel)
         self._store = None if store is False else Store(store, store_numbers=store_numbers)
         self._log = CallLog(self._store)
+        if pricing is not None:
+            self._log.prices.override(pricing)
         self._shelf = RecordingShelf(None if self._store is None else self._store.directory, self._log.recorded)
         self._show = show
         self._agents = Agents(self._keep, with_model)

@@ -5,25 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
-from patter_nb.carriers.twilio.webhooks import IncomingCall
 from patter_nb.errors import ConfigError, ConfigTypeError, warn
 from patter_nb.given import check_mode, checked, running_loop
+from patter_nb.lines import Lines, Terms
 from patter_nb.notebook.display import in_notebook
-from patter_nb.records.log import CallLog
-from patter_nb.records.store import Store
 from patter_nb.remote import RemoteMessage
 from patter_nb.telephony.addresses import ANSWER, STATUS
-from patter_nb.telephony.call import LineCall, LineTerms
-from patter_nb.telephony.dialling import Dialling
 from patter_nb.telephony.number import NumberWebhook
 from patter_nb.telephony.readiness import Readiness
 from patter_nb.telephony.server import PhoneServer, need_tunnel, served
@@ -35,38 +29,19 @@ CONSENT = "Calls are recorded: in many places everybody on the line must be told
 """Said once in a process."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What was asked for by the last `serve()`: it holds for every call that begins from then on."""
-
-    agent: Agent | None
-    callbacks: Callbacks
-    recording: bool
-    voicemail: str
-    pinned: bool
-    show: bool | None
-    cell: contextvars.Context
-    """Of the cell that served: what calls show stands under it."""
-
-
-class Serving:
+class Serving(Lines):
     """Real telephone lines."""
 
     _carrier: Twilio | None
     _phone_number: str
     _tunnel: Tunnel | None
-    _log: CallLog
-    _store: Store | None
-    _chosen: Callable[..., AbstractContextManager[Any]]
     _callbacks: Callable[..., Callbacks]
-    _hold: Callable[..., Call]
-    _consented = False
 
     def __init__(self) -> None:
         super().__init__()
         self._readiness = Readiness()
         self._server: PhoneServer | None = None
-        self._served: Served | None = None
+        self._served: Terms | None = None
 
     @property
     def ready(self) -> asyncio.Future[str]:
@@ -113,18 +88,18 @@ class Serving:
         running_loop("serve")
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
         check_mode(checked(agent), callbacks)
-        served = Served(
+        terms = Terms(
             agent=agent,
             callbacks=callbacks,
-            recording=self._check_recording(recording),
-            voicemail=_text("voicemail_message", voicemail_message),
+            recording=check_recording(recording),
+            voicemail=check_text("voicemail_message", voicemail_message),
             pinned=pinned,
             show=show,
             cell=contextvars.copy_context(),
         )
         server = await self._start(port, tunnel, manage_webhook)
-        self._served = served
-        server.answer(self, self._take, _say)
+        self._served = terms
+        server.answer(self, partial(self._take, terms, server), say)
         if not in_notebook() if block is None else block:
             try:
                 await server.closed()
@@ -164,44 +139,36 @@ class Serving:
         A number that does not answer, is busy or cannot be reached is a row of `phone.calls`, and no error. `ConfigError` for
         what is missing or cannot be; a dial that the carrier refuses makes `await call` raise `CarrierError`.
         """
-        loop = running_loop("call")
+        running_loop("call")
         number = check_number("to", to)
         caller = check_number("from_number", from_number) if from_number else self._need_number()
+        self._need_carrier()
         served = self._served
-        chosen = agent if agent is not None else (served.agent if served is not None else None)
+        chosen = agent if agent is not None or served is None else served.agent
         if chosen is None:
             raise ConfigError("agent is missing: give the agent that talks, call(to, agent=...), or serve one first.")
-        if isinstance(ring_timeout, bool) or not isinstance(ring_timeout, int | float) or not 5 <= ring_timeout <= 600:
-            raise ConfigError(f"ring_timeout is {ring_timeout!r}; it must be seconds from 5 to 600.")
         given = (on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
-        callbacks = self._callbacks(*given, otherwise=None if served is None else served.callbacks)
-        records = served.recording if recording is None and served is not None else self._check_recording(bool(recording))
-        says = _text("voicemail_message", voicemail_message or (served.voicemail if served and voicemail_message is None else ""))
-
-        def fits(agent: Agent) -> None:
-            check_mode(agent, callbacks)
-
-        with self._chosen(chosen, callbacks, pinned, fits, loop, kind="call") as (call, setting):
-            if first_message:
-                call.live.begin_with({"first_message": first_message}, "call(first_message=...)")
-            dialling = Dialling(
-                server=lambda: self._start(PORT, None, False),
-                ring_timeout_seconds=float(ring_timeout),
-                machine_detection=machine_detection or bool(says) or callbacks.on_machine_detection is not None,
-            )
-            terms = LineTerms(
-                direction="outbound",
-                caller=caller,
-                callee=number,
-                dialling=dialling,
-                voicemail=says,
-                recording=records,
-                keep=self._keep_recording,
-            )
-            work = LineCall(self._log, call.live, terms, record=records, **setting)
-        if not wait:
-            call.dialled()
-        return self._hold(call, work, show)
+        says = served.voicemail if voicemail_message is None and served is not None else voicemail_message or ""
+        records = served.recording if recording is None and served is not None else bool(recording)
+        terms = Terms(
+            agent=chosen,
+            callbacks=self._callbacks(*given, otherwise=None if served is None else served.callbacks),
+            recording=check_recording(records),
+            voicemail=check_text("voicemail_message", says),
+            pinned=pinned,
+            show=show,
+            cell=contextvars.copy_context(),
+        )
+        return self._place(
+            terms,
+            lambda: self._start(PORT, None, False),
+            to=number,
+            caller=caller,
+            first_message=check_text("first_message", first_message),
+            machine_detection=machine_detection,
+            ring_timeout=check_ring_timeout(ring_timeout),
+            wait=wait,
+        )
 
     async def end_call(self, call_id: str) -> None:
         """Hang up a call by its `call_id`, or by the carrier's id of it. Harmless when it is over."""
@@ -238,7 +205,7 @@ class Serving:
         if known is None:
             if running is not None and running.owner not in (None, self):
                 self._readiness = Readiness()  # the other phone's server goes on
-            known = PhoneServer(carrier, number, way, port=port, tell=_say)
+            known = PhoneServer(carrier, number, way, port=port, tell=say)
             self._server = known
             self._readiness.begin()
             await known.start(self._readiness, self._webhook(known, manage))
@@ -267,42 +234,6 @@ class Serving:
 
         return made
 
-    def _take(self, incoming: IncomingCall) -> LineCall:
-        """Begin a call that comes in."""
-        served = self._served
-        assert served is not None
-        assert served.agent is not None
-        return served.cell.copy().run(self._begin_incoming, served, served.agent, incoming)
-
-    def _begin_incoming(self, served: Served, agent: Agent, incoming: IncomingCall) -> LineCall:
-        def fits(agent: Agent) -> None:
-            check_mode(agent, served.callbacks)
-
-        loop = asyncio.get_running_loop()
-        with self._chosen(agent, served.callbacks, served.pinned, fits, loop, kind="call", quiet=True) as (call, setting):
-            assert self._server is not None
-            terms = LineTerms(
-                direction="inbound",
-                caller=incoming.caller,
-                callee=incoming.callee,
-                carrier_call_id=incoming.call_sid,
-                server=self._server,
-                recording=served.recording,
-                keep=self._keep_recording,
-            )
-            work = LineCall(self._log, call.live, terms, record=served.recording, **setting)
-        self._hold(call, work, served.show)
-        return work
-
-    def _keep_recording(self, call_id: str, audio: bytes) -> Path | None:
-        """Keep the carrier's recording beside ours."""
-        if self._store is None or self._store.directory is None:
-            return None
-        path = self._store.directory / "recordings" / f"{call_id}.carrier.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(audio)
-        return path
-
     # What was given.
 
     def _need_carrier(self) -> Twilio:
@@ -316,21 +247,33 @@ class Serving:
             raise ConfigError("phone_number is missing: Patter(carrier=..., phone_number=...) needs one that the account owns.")
         return self._phone_number
 
-    def _check_recording(self, recording: bool) -> bool:
-        if not isinstance(recording, bool):
-            raise ConfigTypeError(f"recording is {recording!r}; it must be True or False.")
-        if recording and not Serving._consented:
-            Serving._consented = True
-            _say(CONSENT)
-        return recording
+
+def check_recording(recording: Any) -> bool:
+    """Whether calls are recorded; where they are, it is said once what that means."""
+    if not isinstance(recording, bool):
+        raise ConfigTypeError(f"recording is {recording!r}; it must be True or False.")
+    if recording and not _consented:
+        _consented.append(True)
+        say(CONSENT)
+    return bool(recording)
 
 
-def _text(name: str, text: Any) -> str:
+def check_text(name: str, text: Any) -> str:
     if not isinstance(text, str):
         raise ConfigTypeError(f"{name} is {type(text).__name__}; it must be a string.")
     return text
 
 
-def _say(line: str) -> None:
+def check_ring_timeout(seconds: Any) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 5 <= seconds <= 600:
+        raise ConfigError(f"ring_timeout is {seconds!r}; it must be seconds from 5 to 600.")
+    return float(seconds)
+
+
+def say(line: str) -> None:
     """A line under the cell that serves, where the one who asked looks."""
     print(line, flush=True)  # noqa: T201
+
+
+_consented: list[bool] = []
+"""Not empty once it was said."""

@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "server": (*BELOW_SESSION, "session"),
     "telephony": ("",),
     "serving": ("",),
+    "lines": ("",),
     "check": ("",),
     "doctor": ("",),
     "rehearsal": ("",),

@@ -34,6 +34,11 @@ class Afterwards:
         elif recording.status in ("failed", "absent"):
             line.event("carrier_error", {"error": f"The carrier's recording is {recording.status}."})
 
+    async def done(self, call_id: str) -> None:
+        """Wait until what comes after this call is there."""
+        if work := [task for task in self._work if task.get_name().endswith(call_id)]:
+            await asyncio.wait(work)
+
     async def close(self) -> None:
         """Give up what is not done."""
         for task in self._work:

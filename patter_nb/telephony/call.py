@@ -52,6 +52,7 @@ class LineTerms:
     direction: Direction
     caller: str
     callee: str
+    source: str = "telephone"
     server: PhoneServer | None = None
     """Where it came in; one that is dialled has its server from `dialling`."""
     carrier_call_id: str = ""
@@ -72,7 +73,7 @@ class LineCall(SpokenCall):
         super().__init__(log, live, **shared)
         self.terms = terms
         self.direction, self.caller, self.callee = terms.direction, terms.caller, terms.callee
-        self.source = "telephone"
+        self.source = terms.source
         self.carrier_call_id = terms.carrier_call_id
         self.call: Call | None = None
         self.server = terms.server
