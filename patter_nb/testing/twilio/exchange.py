@@ -47,7 +47,7 @@ class Exchange:
         self.clock = clock
         self.account_sid = simulator.account_sid
         self.synthetic = simulator.synthetic
-        self.forms = Forms(simulator.account_sid, "https://api.twilio.com")
+        self.forms = Forms(simulator.account_sid)
         self.posts = Posts(lambda: simulator.auth_token, self._keep)
         self.conferences: dict[str, Conference] = {}
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from patter_nb.testing.twilio.recorder import CallRecording
 
 API_VERSION = "2010-04-01"
+API_URL = "https://api.twilio.com"
+"""What addresses in Twilio's messages begin with, wherever the API is reached."""
 _PLACES = ("City", "State", "Zip", "Country")
 """Told of both numbers, empty where nothing is known: they count in the signature nevertheless."""
 _REASONS = {"busy": "486", "no-answer": "487", "failed": "404", "canceled": "487"}
@@ -21,7 +23,6 @@ class Forms:
     """Builds the forms of one account."""
 
     account_sid: str
-    api_url: str
 
     def call(self, line: SimulatedLine, **more: str) -> dict[str, str]:
         """What every request about a call holds."""
@@ -60,7 +61,7 @@ class Forms:
             "AccountSid": self.account_sid,
             "CallSid": line.sid,
             "RecordingSid": recording.sid,
-            "RecordingUrl": f"{self.api_url}/{API_VERSION}/Accounts/{self.account_sid}/Recordings/{recording.sid}",
+            "RecordingUrl": f"{API_URL}/{API_VERSION}/Accounts/{self.account_sid}/Recordings/{recording.sid}",
             "RecordingStatus": recording.status,
             "RecordingDuration": str(recording.seconds),
             "RecordingChannels": str(recording.channels),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from patter_nb.testing.twilio.forms import API_VERSION
+from patter_nb.testing.twilio.forms import API_URL, API_VERSION
 
 if TYPE_CHECKING:
     from patter_nb.testing.twilio.exchange import OwnedNumber
@@ -67,6 +67,7 @@ def call(line: SimulatedLine, account_sid: str) -> Json:
         "group_sid": None,
         "caller_name": None,
         "queue_time": "0",
+        "stir_verstat": None,
         "trunk_sid": None,
         "uri": f"{path}.json",
         "subresource_uris": {name: f"{path}/{name.capitalize()}.json" for name in inner},
@@ -94,6 +95,8 @@ def recording(made: CallRecording, line: SimulatedLine, account_sid: str) -> Jso
         "price": None,
         "price_unit": "USD",
         "uri": f"{account_path(account_sid)}/Recordings/{made.sid}.json",
+        "media_url": f"{API_URL}{account_path(account_sid)}/Recordings/{made.sid}",
+        "subresource_uris": {},
     }
 
 

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -27,6 +28,8 @@ from patter_nb.testing import TwilioSimulator
 SECONDS = 10.0
 HTTP, MEDIA = "app.example.com", "media.example.com"
 HZ = 8000
+OTHER = "+15557654321"
+EVENTS = ("initiated", "ringing", "answered", "completed")
 
 
 def tone(seconds: float, hz: float = 440.0) -> np.ndarray:
@@ -166,6 +169,23 @@ def _handler(app: App) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+async def place(sim, app, twiml="<Response><Say>Hello</Say></Response>", events=EVENTS, **more):
+    """Place a call over REST, with all callbacks, and give its line."""
+    form = {
+        "To": OTHER,
+        "From": sim.number,
+        "Twiml": twiml,
+        "StatusCallback": app.answer("/status", "", 204),
+        "StatusCallbackEvent": list(events),
+        **more,
+    }
+    path = f"{sim.url}/2010-04-01/Accounts/{sim.account_sid}/Calls.json"
+    async with httpx.AsyncClient(auth=(sim.account_sid, sim.auth_token), trust_env=False) as rest:
+        answer = await rest.post(path, data=form)
+    assert answer.status_code == 201, answer.text
+    return sim.lines[answer.json()["sid"]]
 
 
 @pytest.fixture

@@ -11,13 +11,20 @@ import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
+from twilio.rest.api.v2010.account import AccountInstance
+from twilio.rest.api.v2010.account.call import CallInstance
+from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
+from twilio.rest.api.v2010.account.outgoing_caller_id import OutgoingCallerIdInstance
+from twilio.rest.api.v2010.account.recording import RecordingInstance
 
 from patter_nb.testing import Callee
+from patter_nb.testing.twilio import resources
+from patter_nb.testing.twilio.recorder import CallRecording
 
-from .conftest import stream_twiml
+from .conftest import OTHER, place, stream_twiml
 
 OFFICIAL = "https://api.twilio.com"
-NUMBER, OTHER = "+15550001234", "+15557654321"
+NUMBER = "+15550001234"
 HANGUP = "<Response><Hangup/></Response>"
 QUICK = Callee(answers_after_seconds=0.1)
 
@@ -137,9 +144,8 @@ def test_events_in_one_value_are_logged_and_nothing_is_called_back(carried):
     async def scenario(sim, app):
         url = app.answer("/status", "", 204)
         made = client(sim)
-        call = await asyncio.to_thread(
-            made.calls.create, to=OTHER, from_=NUMBER, twiml=HANGUP, status_callback=url, status_callback_event=["initiated ringing"]
-        )
+        events = {"status_callback": url, "status_callback_event": ["initiated ringing"]}
+        call = await asyncio.to_thread(made.calls.create, to=OTHER, from_=NUMBER, twiml=HANGUP, **events)
         line = sim.lines[call.sid]
         await line.ended()
         return line, sim
@@ -232,7 +238,7 @@ def test_a_number_is_found_configured_and_called_there(carried):
         urls = {"voice_url": app.answer("/voice", HANGUP), "status_callback": app.answer("/status", "", 204)}
         changed = await asyncio.to_thread(lambda: made.incoming_phone_numbers(number.sid).update(voice_method="GET", **urls))
         bad = await asyncio.to_thread(refused, lambda: made.incoming_phone_numbers(number.sid).update(voice_url="voice"))
-        unknown = await asyncio.to_thread(refused, lambda: made.incoming_phone_numbers(number.sid).update(sms_url=urls["voice_url"]))
+        unknown = await asyncio.to_thread(refused, lambda: made.incoming_phone_numbers(number.sid).update(sms_method="GET"))
         line = await sim.call()
         await line.ended()
         return number, before, changed, bad, unknown, app
@@ -269,7 +275,7 @@ def test_a_recording_is_told_when_the_call_ends_and_its_sound_is_served(carried,
         early = await asyncio.to_thread(made.http_client.request, "GET", f"{OFFICIAL}{started.uri[:-5]}.wav", auth=made.auth)
         line.hang_up()
         await line.ended()
-        again = await asyncio.to_thread(refused, lambda: made.calls(call.sid).recordings.create())
+        again = await asyncio.to_thread(refused, made.calls(call.sid).recordings.create)
         finished = await asyncio.to_thread(made.recordings(started.sid).fetch)
         secret = base64.b64encode(f"{sim.account_sid}:{sim.auth_token}".encode()).decode()
         import httpx
@@ -304,7 +310,45 @@ def test_the_price_appears_some_time_after_the_end(carried):
 
 def test_a_refusal_can_be_ordered_for_the_next_requests(asked):
     _, (error, then) = asked(
-        lambda twilio: (refused(lambda: twilio.balance.fetch()), twilio.balance.fetch()),
+        lambda twilio: (refused(twilio.balance.fetch), twilio.balance.fetch()),
         prepare=lambda sim: sim.refuse(20429, "Too many requests", status=429),
     )
     assert (error.status, error.code, then.currency) == (429, 20429, "USD")
+
+
+class Watched(dict):
+    """A resource that keeps which of its fields were read."""
+
+    def __init__(self, resource):
+        super().__init__(resource)
+        self.read = set()
+
+    def get(self, name, default=None):
+        self.read.add(name)
+        return super().get(name, default)
+
+
+async def place_and_record(sim, app):
+    line = await place(sim, app, twiml=stream_twiml())
+    await sim.until(lambda sim: line.far_end)
+    made = CallRecording(line.sid, 0, 1, "")
+    line.hang_up()
+    await line.ended()
+    return sim, line, made
+
+
+def test_every_field_that_twilios_client_reads_is_there(carried):
+    sim, line, made = carried(place_and_record, callee=QUICK)
+    account = sim.account_sid
+    shown = [
+        (CallInstance, resources.call(line, account)),
+        (RecordingInstance, resources.recording(made, line, account)),
+        (IncomingPhoneNumberInstance, resources.number(sim.numbers[sim.number], account, sim.since)),
+        (OutgoingCallerIdInstance, resources.verified_number(OTHER, "PN1", account, sim.since)),
+        (AccountInstance, resources.account(account, trial=False, since=sim.since)),
+    ]
+    for kind, resource in shown:
+        watched = Watched(resource)
+        more = {} if kind is AccountInstance else {"account_sid": account}
+        kind(None, watched, **more)
+        assert watched.read - set(resource) == set(), kind
