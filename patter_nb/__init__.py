@@ -43,7 +43,7 @@ from patter_nb.tools import Reassurance, Tool, tool
 from patter_nb.tunnels import CloudflareTunnel, Ngrok, Static
 from patter_nb.turns.usage import Price, Usage
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "AfterLLM",
