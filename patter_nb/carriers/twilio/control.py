@@ -12,7 +12,7 @@ from uuid import uuid4
 from patter_nb.carriers.twilio import twiml
 from patter_nb.carriers.twilio.numbers import e164, masked
 from patter_nb.carriers.twilio.resources import CallResource, Dial
-from patter_nb.carriers.twilio.webhooks import ENDED, CallStatus
+from patter_nb.carriers.twilio.webhooks import CallStatus
 from patter_nb.errors import CarrierError
 
 RING_SECONDS = 25
@@ -20,7 +20,6 @@ GRACE_SECONDS = 15.0
 """Twilio may ring some seconds longer, and its webhook takes its time."""
 MOST_LEGS = 1000
 
-_RINGING = ("queued", "initiated", "ringing")
 _ANSWERED = "in-progress"
 _REASONS = {
     "busy": "the line is busy",
@@ -37,7 +36,7 @@ class Rest(Protocol):
 
     async def update_call(self, call_sid: str, *, twiml: str | None = None, status: str | None = None) -> CallResource: ...
 
-    async def fetch_call(self, call_sid: str) -> CallResource: ...
+    async def end_call(self, call_sid: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -159,33 +158,29 @@ class TwilioLine:
             joined = True
         finally:
             if not joined:  # refused, or the caller hung up meanwhile
-                with contextlib.suppress(CarrierError):
-                    await _end(self._rest, leg)
-        await self._legs.when_ended(leg, self._let_go)
+                await self._let_go(leg)
+        await self._legs.when_ended(leg, self._left_alone)
 
     async def hang_up(self) -> None:
         """End the call: one that rings is withdrawn, one that was answered is completed."""
-        await _end(self._rest, self._call_sid)
+        await self._rest.end_call(self._call_sid)
 
     async def _somebody(self, leg: str) -> None:
         """Until somebody answers the leg."""
+        answered = self._legs.expect(leg)
         seconds = self._ring_timeout_seconds + GRACE_SECONDS
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.shield(self._legs.expect(leg))
-        except TimeoutError:
-            raise CarrierError(f"The transfer was not made: nobody answers within {seconds:g} s.") from None
+        await asyncio.wait((answered,), timeout=seconds)
+        if not answered.done():
+            raise CarrierError(f"The transfer was not made: nobody answers within {seconds:g} s.")
+        answered.result()
 
-    async def _let_go(self) -> None:
-        """Whoever the caller was handed to has left. Did they leave while the summary was read, the caller waits for nobody."""
-        with contextlib.suppress(CarrierError):
-            await _end(self._rest, self._call_sid)
+    async def _left_alone(self) -> None:
+        """The leg is over. Did they leave while the summary was read, the caller would hear music and wait for nobody."""
+        await self._let_go(self._call_sid)
 
+    async def _let_go(self, call_sid: str) -> None:
+        """End a call that nobody needs any more; what Twilio says of it helps nobody either."""
+        with contextlib.suppress(CarrierError, TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._rest.end_call(call_sid)
 
-async def _end(rest: Rest, call_sid: str) -> None:
-    """End a call, in whatever state it is."""
-    status = (await rest.fetch_call(call_sid)).status
-    if status in _RINGING:
-        status = (await rest.update_call(call_sid, status="canceled")).status
-    if status not in (*ENDED, *_RINGING):  # answered, perhaps in this moment
-        await rest.update_call(call_sid, status="completed")

@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from patter_nb.carriers.twilio.numbers import masked
-from patter_nb.errors import CarrierError, scrub
+from patter_nb.errors import CarrierError, brief
 
 _VERIFY = "verify it in Twilio's console under Phone Numbers, Verified Caller IDs, or upgrade the account"
 _WRITE = "write it in international form, such as +15550001234"
+
+NOT_IN_PROGRESS = 21220
+"""The call is in no state in which this can be done with it."""
 
 REMEDIES: dict[int, str] = {
     10001: "the account is not active: see Billing in Twilio's console",
@@ -41,7 +44,7 @@ REMEDIES: dict[int, str] = {
     21216: "the account may not call that number, which Twilio has blocked: ask Twilio's support",
     21217: f"the number to call is not valid: {_WRITE}",
     21219: f"a trial account calls verified numbers only: {_VERIFY}",
-    21220: "the call is not in progress, so nothing can be done with it",
+    NOT_IN_PROGRESS: "the call is not in progress, so nothing can be done with it",
     21401: f"the number is not valid: {_WRITE}",
     21608: f"a trial account reaches verified numbers only: {_VERIFY}",
 }
@@ -94,8 +97,5 @@ def _sentence(what: str, code: int, status: int, told: Mapping[str, object]) -> 
 
 
 def _line(text: object) -> str:
-    """One line of what Twilio says, without the full stop, shortened and masked."""
-    if not isinstance(text, str):
-        return ""
-    line = masked(scrub(" ".join(text[: 10 * _MOST_CHARACTERS].split()))).rstrip(".")
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"
+    """One line of what Twilio says, shortened, without numbers and keys."""
+    return masked(brief(" ".join(text[:1000].split()), _MOST_CHARACTERS)) if isinstance(text, str) and text else ""

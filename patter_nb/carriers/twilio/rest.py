@@ -7,6 +7,7 @@ would ring again. What only asks is asked again when Twilio is busy or the conne
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from patter_nb.carriers.twilio.numbers import e164, masked, sid
-from patter_nb.carriers.twilio.refusals import TwilioError, refusal
+from patter_nb.carriers.twilio.refusals import NOT_IN_PROGRESS, TwilioError, refusal
 from patter_nb.carriers.twilio.resources import (
     AccountResource,
     BalanceResource,
@@ -30,6 +31,7 @@ from patter_nb.carriers.twilio.resources import (
 )
 from patter_nb.carriers.twilio.settings import Credentials, Twilio
 from patter_nb.carriers.twilio.twiml import MOST_CHARACTERS
+from patter_nb.carriers.twilio.webhooks import ENDED, RINGING
 from patter_nb.errors import CarrierError, ConfigError
 from patter_nb.web.post import tls
 
@@ -62,9 +64,17 @@ class TwilioRest:
     # Calls.
 
     async def create_call(self, dial: Dial) -> str:
-        """Place a call, and return its SID: it rings from now on. It is asked for once, whatever happens."""
-        found = await self._post("/Calls.json", _dial_fields(dial), "place the call")
-        return named(found, "CA")
+        """Place a call, and return its SID: it rings from now on. It is asked for once, whatever happens.
+
+        Who is cancelled meanwhile never learns the SID, so the call is ended before that goes on.
+        """
+        placing = asyncio.ensure_future(self._post("/Calls.json", _dial_fields(dial), "place the call"))
+        try:
+            return named(await asyncio.shield(placing), "CA")
+        except asyncio.CancelledError:
+            with contextlib.suppress(CarrierError):
+                await self.end_call(named(await placing, "CA"))
+            raise
 
     async def update_call(self, call_sid: str, *, twiml: str | None = None, status: str | None = None) -> CallResource:
         """Give a running call other TwiML, or end it: "canceled" while it rings, "completed" also when it was answered."""
@@ -75,6 +85,24 @@ class TwilioRest:
         fields = [("Status", status)] if status is not None else [("Twiml", _short_enough(twiml or ""))]
         what = "end the call" if status is not None else "redirect the call"
         return call_resource(await self._post(f"/Calls/{sid(call_sid, 'CA')}.json", fields, what))
+
+    async def end_call(self, call_sid: str) -> None:
+        """End a call, in whatever state it is: one that rings is withdrawn, one that was answered is completed."""
+        status = (await self.fetch_call(call_sid)).status
+        if status in ENDED:
+            return
+        if status in RINGING and await self._ended(call_sid, "canceled"):
+            return
+        await self._ended(call_sid, "completed")  # answered, perhaps in this moment
+
+    async def _ended(self, call_sid: str, status: str) -> bool:
+        """Whether the call is over by that; it may have been already."""
+        try:
+            return (await self.update_call(call_sid, status=status)).status in ENDED
+        except TwilioError as error:
+            if error.code != NOT_IN_PROGRESS:
+                raise
+            return False
 
     async def fetch_call(self, call_sid: str) -> CallResource:
         """The call as Twilio sees it now."""
@@ -278,14 +306,13 @@ def _dial_fields(dial: Dial) -> list[tuple[str, str]]:
         raise ConfigError(f"A call rings for 5 to 600 seconds; ring_timeout of {dial.ring_timeout_seconds} was given.")
     if dial.time_limit_seconds is not None:
         fields.append(("TimeLimit", str(dial.time_limit_seconds)))
-    if dial.machine_detection:
-        fields.append(("MachineDetection", "DetectMessageEnd"))
-        if dial.amd_url:
-            fields += [
-                ("AsyncAmd", "true"),
-                ("AsyncAmdStatusCallback", dial.amd_url),
-                ("AsyncAmdStatusCallbackMethod", "POST"),
-            ]
+    if dial.machine_detection and dial.amd_url:  # without the URL the call would wait for the verdict
+        fields += [
+            ("MachineDetection", "DetectMessageEnd"),
+            ("AsyncAmd", "true"),
+            ("AsyncAmdStatusCallback", dial.amd_url),
+            ("AsyncAmdStatusCallbackMethod", "POST"),
+        ]
     return fields
 
 

@@ -18,11 +18,14 @@ MOST_FIELDS = 200
 MOST_CHARACTERS = 4096
 """The longest value taken."""
 
+RINGING = frozenset({"queued", "initiated", "ringing"})
+"""The statuses of a call that nobody has answered yet."""
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """The statuses after which a call has no other."""
 
+_MOST_REASON = 200
 _WORD = re.compile(r"[a-z][a-z_\-]{0,31}")
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 _MACHINES = "machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other"
 
 
@@ -132,9 +135,9 @@ def _number(form: Mapping[str, str], name: str) -> float | None:
     value = _value(form, name)
     if not value:
         return None
-    if not _SECONDS.fullmatch(value):
+    if not _NUMBER.fullmatch(value):
         raise CarrierError(f"The field {name} of a webhook is no number: {masked(brief(value))}.")
-    return float(value)
+    return None if value.startswith("-") else float(value)  # -1 is what Twilio does not know
 
 
 def _reason(form: Mapping[str, str]) -> str:
@@ -147,10 +150,10 @@ def _reason(form: Mapping[str, str]) -> str:
     sip = _value(form, "SipResponseCode")
     if sip and not sip.startswith("2"):
         parts.append(f"SIP {sip}")
-    return masked(brief_text(": ".join(parts)))
+    return masked(_line(": ".join(parts)))
 
 
-def brief_text(text: str, length: int = 200) -> str:
-    """One line of at most that length."""
+def _line(text: str) -> str:
+    """One line, shortened."""
     line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
+    return line if len(line) <= _MOST_REASON else line[: _MOST_REASON - 1] + "…"
