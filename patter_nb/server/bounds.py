@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,41 +22,114 @@ class Bounds:
     header_bytes: int = 16_384
     """Of a request's line and headers, together with what of its body is not read yet."""
     request_seconds: float = 10.0
-    """How long a socket may be open before its first request is there."""
+    """How long a request may take to come, whole: the first from when its socket is open, another from its first byte on. So
+    long, too, an answer may wait to be read."""
     idle_seconds: float = 5.0
-    """How long it may stay open for another one."""
+    """How long a socket may stay open for another request, or to be closed by whoever opened it."""
     ping_seconds: float = 20.0
     """How often a WebSocket is asked whether it is still there, and how long it may take to answer."""
 
 
+class _Deadline:
+    """Cuts a socket off when it comes. `set` leaves one that is set already."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, seconds: float) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._transport.abort)
+
+    def clear(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 def bounded(bounds: Bounds) -> type[H11Protocol]:
-    """uvicorn's HTTP protocol, which bounds neither the sockets nor the time until a first request."""
+    """uvicorn's HTTP protocol, which bounds neither the sockets nor how long a request may take to come."""
+    import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Bounded(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
+        _switched = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            self._request = _Deadline(self.loop, transport, bounds.request_seconds)
+            self._reader = _Deadline(self.loop, transport, bounds.request_seconds)
             if len(self.connections) > bounds.sockets:
                 transport.abort()
-                return
-            self._deadline = self.loop.call_later(bounds.request_seconds, self._too_late)
+            else:
+                self._request.set()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._arrived()
+            self._request.clear()
+            self._reader.clear()
             super().connection_lost(exc)
 
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._expect(h11.IDLE, h11.SEND_BODY)
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self._expect(h11.SEND_BODY)  # where it is idle, uvicorn waits for another request
+
+        def _expect(self, *states: Any) -> None:
+            if self.conn.their_state in states and not self._switched:
+                self._request.set()
+            else:
+                self._request.clear()
+
         def handle_websocket_upgrade(self, event: Any) -> None:
-            self._arrived()
+            self._switched = True
+            self._request.clear()
             super().handle_websocket_upgrade(event)
 
-        def _too_late(self) -> None:
-            if self.cycle is None:  # no request was ever complete
-                self.transport.abort()
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._reader.set()
 
-        def _arrived(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._reader.clear()
 
     return Bounded
+
+
+def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
+    """uvicorn's WebSocket protocol, which waits for a handshake, and for a far end that is not there to read, for ever."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class BoundedSocket(WebSocketsSansIOProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._handshake = _Deadline(self.loop, transport, bounds.request_seconds)
+            self._handshake.set()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._handshake.clear()
+            super().connection_lost(exc)
+
+        async def run_asgi(self) -> None:
+            self._handshake.clear()
+            try:
+                await super().run_asgi()
+            finally:
+                self.loop.call_later(bounds.idle_seconds, self.transport.abort)
+
+        def handle_ping(self) -> None:
+            if self.writable.is_set():
+                super().handle_ping()
+            else:
+                self.conn.data_to_send()  # whoever reads nothing gets no answers either, which would heap up here
+
+        def keepalive_timeout(self) -> None:
+            super().keepalive_timeout()
+            self.transport.abort()  # else it stays until all that was written is read, and its application is not told
+
+    return BoundedSocket

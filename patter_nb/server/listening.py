@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from patter_nb.errors import ConfigError
-from patter_nb.server.bounds import Bounds, bounded
+from patter_nb.server.bounds import Bounds, bounded, bounded_socket
 
 if TYPE_CHECKING:
     import uvicorn
@@ -195,7 +195,7 @@ def _uvicorn(app: App, bounds: Bounds) -> uvicorn.Server:
         app,
         interface="asgi3",
         http=bounded(bounds),
-        ws="websockets-sansio",
+        ws=bounded_socket(bounds),
         ws_max_size=bounds.message_bytes,
         ws_ping_interval=bounds.ping_seconds,
         ws_ping_timeout=bounds.ping_seconds,
