@@ -325,6 +325,8 @@ async def _port_findings(port: int) -> list[Finding]:
 
 def port_finding(port: int) -> Finding:
     """Whether the server may have its port."""
+    if port == 0:
+        return Finding("port", True, "Any free port is taken.")
     if is_serving(port):
         return Finding("port", True, f"Port {port} is served by this notebook already.")
     try:

@@ -15,6 +15,7 @@ from patter_nb.server.listening import serve
 
 SID = "AC" + "0a" * 16
 TOKEN = "70" * 16
+SHOP = "https://shop.example/voice"
 NUMBER = "+15550001234"
 OTHER = "+15550009876"
 
@@ -37,7 +38,7 @@ class Account:
         usual = {
             "sid": f"PN{len(self.numbers):032x}",
             "phone_number": number,
-            "voice_url": "https://shop.example/voice",
+            "voice_url": SHOP,
             "voice_method": "GET",
             "status_callback": "",
             "status_callback_method": "POST",

@@ -173,7 +173,8 @@ class NumberWebhook:
                 await self._configure(number, self._here)
             self.points_here = True
             await asyncio.to_thread(records.clean, self._here)
-            self._said(f"{self._shown}: {shown(before.voice_url) or NOWHERE} → {shown(self._here.voice_url)}")
+            line = f"{self._shown}: {shown(before.voice_url) or NOWHERE} → {shown(self._here.voice_url)}"
+            self._said(line, pointed=True)
 
     async def _keep(self, records: NumberRecords, before: Pointing) -> str:
         try:
@@ -211,16 +212,16 @@ class NumberWebhook:
         to = shown(found.voice_url) or NOWHERE
         return f"{self._shown} points to {to}, not here: its calls do not come here. manage_webhook=True points it here."
 
-    def _said(self, text: str) -> None:
+    def _said(self, text: str, *, pointed: bool = False) -> None:
         """Say it in the place of the question, if there was one."""
         if self._asking is None:
             self._tell(text)
         else:
-            self._close_question(text)
+            self._close_question(text, pointed=pointed)
 
-    def _close_question(self, text: str) -> None:
+    def _close_question(self, text: str, *, pointed: bool = False) -> None:
         if self._asking is not None:
-            self._asking.say(text)
+            self._asking.say(text, pointed=pointed)
             self._asking = None
 
 

@@ -20,16 +20,17 @@ from patter_nb.session.threads import in_thread
 
 POINT = "Point it here"
 LEAVE = "Leave it"
+POINTED = "They come here until the server stops."
 NOWHERE = "nowhere"
 
 STYLE = """
 .pnb-ui.pnb-ask{padding:12px 16px;gap:10px;max-width:760px}
 .pnb-ui.pnb-ask .widget-html,.pnb-ui.pnb-ask .widget-html-content,.pnb-ui.pnb-ask .widget-hbox{
 height:auto;min-height:0;margin:0;padding:0;line-height:1.5;font-size:13px;color:inherit;overflow:visible}
-.pnb-ui.pnb-ask .pnb-ways{display:grid;grid-template-columns:auto 1fr;gap:2px 12px;margin:6px 0 0}
+.pnb-ui.pnb-ask .pnb-ways{display:grid;grid-template-columns:40px 1fr;gap:2px 12px;margin:6px 0 0}
 .pnb-ui.pnb-ask dt{margin:0;color:var(--pnb-muted);font-weight:400;font-size:12px;line-height:20px}
 .pnb-ui.pnb-ask dd{margin:0;line-height:20px;overflow-wrap:anywhere}
-.pnb-ui.pnb-ask .widget-hbox{gap:8px}
+.pnb-ui.pnb-ask .widget-hbox{gap:8px;min-height:30px;align-items:center}
 .pnb-ui.pnb-ask button.jupyter-button{width:auto;height:30px;margin:0;padding:4px 12px;border:1px solid var(--pnb-line);
 border-radius:6px;background:var(--pnb-surface);color:var(--pnb-ink);font:inherit;font-weight:500;line-height:20px;
 box-shadow:none;cursor:pointer}
@@ -57,8 +58,8 @@ class Question:
 class Asking(Protocol):
     """A question that was asked."""
 
-    def say(self, text: str) -> None:
-        """What has become of it, in the place of the question. On the loop."""
+    def say(self, text: str, *, pointed: bool = False) -> None:
+        """What has become of it, in the place of the question. `pointed`: the number points here now. On the loop."""
 
 
 def ask(question: Question, tell: Callable[[str], None]) -> Asking:
@@ -78,7 +79,7 @@ class _Line:
         self._tell = tell
         tell(question.line())
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, pointed: bool = False) -> None:  # noqa: ARG002 (the line says it)
         self._tell(text)
 
 
@@ -100,7 +101,7 @@ class _Prompt:
             return
         question.answer(text.strip().lower() in ("y", "yes"))
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, pointed: bool = False) -> None:  # noqa: ARG002 (the line says it)
         self._task.cancel()
         self._tell(text)
 
@@ -116,34 +117,42 @@ class _Buttons:
         self._loop = asyncio.get_running_loop()
         self._answered = False
         self._words = widgets.HTML(_asked(question))
+        self._outcome = widgets.HTML("", layout=widgets.Layout(display="none"))
         point = widgets.Button(description=POINT, tooltip=f"{POINT}: {question.here}")
         leave = widgets.Button(description=LEAVE, tooltip=f"{LEAVE}: {question.now or NOWHERE}")
         point.add_class("pnb-primary")
         point.on_click(lambda _: on_loop(self._loop, self._answer, True))
         leave.on_click(lambda _: on_loop(self._loop, self._answer, False))
-        self._buttons = widgets.HBox([point, leave])
+        self._buttons = [point, leave]
+        foot = widgets.HBox([*self._buttons, self._outcome])
         style = widgets.HTML(f"<style>{STUDIO_STYLE}{STYLE}</style>", layout=widgets.Layout(display="none"))
-        self._box = widgets.VBox([style, self._words, self._buttons])
+        self._box = widgets.VBox([style, self._words, foot])
         for name in ("pnb-ui", "pnb-surface", "pnb-ask"):
             self._box.add_class(name)
         bundle = self._box._repr_mimebundle_()
         display({**bundle, "text/plain": question.line()}, raw=True)  # type: ignore[no-untyped-call]
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, pointed: bool = False) -> None:
+        # It stands where the buttons were, so that nothing below it jumps.
         self._answered = True
-        self._buttons.layout.display = "none"
-        self._words.value = f'<p role="status">{markup(text)}</p>'
+        for button in self._buttons:
+            button.layout.display = "none"
+        self._words.value = _asked(self._question, answered=True, pointed=pointed)
+        self._outcome.value = f'<p role="status">{markup(POINTED if pointed else text)}</p>'
+        self._outcome.layout.display = ""
 
     def _answer(self, yes: bool) -> None:
         if not self._answered:
             self._answered = True
-            for button in self._buttons.children:
+            for button in self._buttons:
                 button.disabled = True
             self._question.answer(yes)
 
 
-def _asked(question: Question) -> str:
+def _asked(question: Question, *, answered: bool = False, pointed: bool = False) -> str:
     now = f"<code>{markup(question.now)}</code>" if question.now else f'<span class="pnb-muted">{NOWHERE}</span>'
-    ways = f"<dt>now</dt><dd>{now}</dd><dt>here</dt><dd><code>{markup(question.here)}</code></dd>"
-    words = f'<span class="pnb-strong">{markup(question.number)}</span> does not point to this notebook. Point it here until'
-    return f'<div role="status">{words} the server stops?</div><dl class="pnb-ways">{ways}</dl>'
+    first = f"<dt>{'before' if pointed else 'now'}</dt><dd>{now}</dd>"
+    ways = f"{first}<dt>here</dt><dd><code>{markup(question.here)}</code></dd>"
+    words = "" if answered else " do not come to this notebook. Point the number here until the server stops?"
+    head = f'<div>Calls to <span class="pnb-strong">{markup(question.number)}</span>{words}</div>'
+    return f'{head}<dl class="pnb-ways">{ways}</dl>'

@@ -375,7 +375,7 @@ class Answers:
         self.question = question
         self.said: list[str] = []
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, pointed: bool = False) -> None:
         self.said.append(text)
 
 
