@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from patter_nb.errors import PatterError, ProviderError
@@ -100,8 +100,8 @@ class Rendering:
 
     @property
     def unused(self) -> list[Usage]:
-        """What it cost in vain. A voice that was cut off before it reported is taken to have spoken the whole text, one that failed
-        before anything came to have cost nothing."""
+        """What it cost in vain. A voice that was cut off before it reported is taken to have spoken the whole text; one that
+        failed before anything came, none of it."""
         asked = self._task is not None and not (self._error and not self._events)
         if self._played or not asked:
             return []
@@ -156,10 +156,12 @@ class Rendering:
 class ReadyVoice:
     """A voice that speaks what was rendered ahead as it is, and all else as it comes."""
 
-    def __init__(self, voice: TTSStream, rendered: Callable[[str], Rendering | None]) -> None:
+    def __init__(self, voice: TTSStream, rendered: Sequence[Rendering]) -> None:
         self._voice = voice
         self._rendered = rendered
 
     def speak(self, text: str) -> AsyncIterator[TTSEvent]:
-        rendering = self._rendered(text)
-        return self._voice.speak(text) if rendering is None else rendering.play()
+        for each in self._rendered:
+            if each.waits and each.text.strip() == text.strip():
+                return each.play()
+        return self._voice.speak(text)

@@ -43,9 +43,8 @@ class Streams:
     async def tts(self, tts: TTS) -> tuple[TTSStream, AudioFormat]:
         """The call's stream of this voice, and the format in which it speaks there."""
         stream: TTSStream = await self._stream("tts", tts)
-        if any(each.tts is tts and each.waits for each in self._renderings):
-            stream = ReadyVoice(stream, partial(self._rendered, tts))
-        return stream, choose_format(tts.formats, self._audio)
+        rendered = [each for each in self._renderings if each.tts is tts and each.waits]
+        return ReadyVoice(stream, rendered) if rendered else stream, choose_format(tts.formats, self._audio)
 
     @asynccontextmanager
     async def stt(self, stt: STT) -> AsyncIterator[STTStream]:
@@ -156,17 +155,12 @@ class Streams:
             ear: WaitingEar = await asyncio.shield(held.stream)
             if not ear.reading.done():
                 ear.taken = True
-                self._open = [each for each in self._open if each is not held]
                 return ear
         held.release()
         return None
 
     def _not_closed(self, error: str) -> None:
         self.failed(error)
-
-    def _rendered(self, tts: TTS, text: str) -> Rendering | None:
-        mine = (each for each in self._renderings if each.tts is tts and each.waits)
-        return next((each for each in mine if each.text.strip() == text.strip()), None)
 
 
 async def _render(tts: TTS, voice: TTSStream, renderings: Sequence[Rendering], failed: Callable[[str], None]) -> None:

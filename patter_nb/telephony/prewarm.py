@@ -90,12 +90,14 @@ class Warm:
         if not self._over:
             self._end()
             self._tell_prewarmed(self._streams.has_rendered(self._agent.tts, self._greeting(self._agent)), used=False)
-        await asyncio.wait((self._work,))
-        await self._streams.close()
-        meter = Meter(self._log.prices, lambda told: self._tell("call_usage", {"usage": told.usage}))
-        meter.know(self._agent)
-        for usage in self._streams.take_unused():
-            meter(usage, None)
+        try:
+            await self._streams.close()
+            await asyncio.wait((self._work,))
+        finally:  # also when whoever closes it is cancelled meanwhile
+            meter = Meter(self._log.prices, lambda told: self._tell("call_usage", {"usage": told.usage}))
+            meter.know(self._agent)
+            for usage in self._streams.take_unused():
+                meter(usage, None)
 
     async def __aenter__(self) -> Warm:
         return self

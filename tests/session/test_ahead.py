@@ -189,11 +189,12 @@ def test_a_voice_speaks_what_is_not_rendered_itself(virtual: Virtual) -> None:
     async def main() -> None:
         voice, rendering = Voice(), Rendering(Voice(), "Hello")
         await rendering.read(Voice())
-        ready = ReadyVoice(voice, lambda text: rendering if text == "Hello" else None)
-        assert len([event async for event in ready.speak("Hello")]) == 6
+        ready = ReadyVoice(voice, [rendering])
+        assert len([event async for event in ready.speak("Hello ")]) == 6
         assert voice.log == []
         assert len([event async for event in ready.speak("Goodbye")]) == 6
-        assert voice.log == ["Goodbye", "ended"]
+        assert len([event async for event in ready.speak("Hello")]) == 6
+        assert voice.log == ["Goodbye", "ended", "Hello", "ended"], "what was rendered is played once"
 
     virtual(main())
 

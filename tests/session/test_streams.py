@@ -14,6 +14,7 @@ from patter_nb.errors import PatterError
 from patter_nb.providers.base import CLOSING_SECONDS, CallContext
 from patter_nb.session.patience import OPENING_SECONDS
 from patter_nb.session.streams import Streams
+from patter_nb.turns.usage import Usage
 
 Virtual = Callable[..., Any]
 
@@ -181,6 +182,71 @@ def test_what_is_opened_ahead_is_what_the_call_gets(virtual: Virtual) -> None:
         assert provider.log == ["opens", "open"]
         assert asyncio.get_running_loop().time() == pytest.approx(1.0, abs=0.01)
         await streams.close()
+
+    virtual(main())
+
+
+class Ear(Provider):
+    """A recogniser that says what it used when it is closed, and ends by itself before that if it is told to."""
+
+    def __init__(self, *, ended: bool = False) -> None:
+        super().__init__()
+        self.ended = ended
+        self.events: asyncio.Queue[Usage | None] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def open(self, *given: Any) -> AsyncIterator[Any]:
+        async with super().open(*given):
+            if self.ended:
+                self.events.put_nowait(None)
+            yield self
+        for event in (Usage("stt", "mine", "m", audio_seconds=1.0), None):
+            self.events.put_nowait(event)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while (event := await self.events.get()) is not None:
+            yield event
+
+
+def test_a_recogniser_that_waits_is_taken_once_and_what_it_reports_is_its_takers(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        ear = Ear()
+        waiting = await streams.ahead("stt", ear).stream
+        async with streams.stt(ear) as stream:
+            assert stream is waiting
+        assert ear.log == ["opens", "open", "closed"]
+        assert [event.audio_seconds async for event in stream] == [1.0]
+        async with streams.stt(ear) as stream:
+            assert stream is ear
+        await streams.close()
+        assert streams.take_unused() == []
+        assert len(asyncio.all_tasks()) == 1
+
+    virtual(main())
+
+
+def test_a_recogniser_that_nobody_took_leaves_what_it_used_in_vain(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        await streams.ahead("stt", Ear()).stream
+        await streams.close()
+        assert [usage.audio_seconds for usage in streams.take_unused()] == [1.0]
+        assert streams.take_unused() == []
+
+    virtual(main())
+
+
+def test_a_recogniser_that_ended_while_it_waited_is_not_given_to_the_call(virtual: Virtual) -> None:
+    async def main() -> None:
+        streams, _ = make()
+        ear = Ear(ended=True)
+        await streams.ahead("stt", ear).stream
+        await asyncio.sleep(0)
+        async with streams.stt(ear) as stream:
+            assert stream is ear
+        await streams.close()
+        assert ear.log.count("closed") == 2
 
     virtual(main())
 

@@ -279,6 +279,17 @@ def test_of_a_call_that_nobody_answers_nothing_is_left_and_its_waste_is_on_the_b
     assert world.events("not_closed") == []
 
 
+def test_a_greeting_that_is_still_being_spoken_holds_nobody_up(ring: Callable[..., World]) -> None:
+    async def act(world: World) -> None:
+        await unanswered(5.0)(world)
+        assert asyncio.get_running_loop().time() == pytest.approx(5.0, abs=0.001)
+
+    world = ring(act, tts=TTS(first_byte_seconds=20.0, price=PRICED))
+    assert (world.prewarmed["greeting"], world.events("not_closed")) == (False, [])
+    assert world.prewarmed["seconds"] == pytest.approx(5.0)
+    assert world.characters_paid == len(GREETING)
+
+
 def test_closing_again_changes_nothing(ring: Callable[..., World]) -> None:
     async def act(world: World) -> None:
         warm = world.begin()
@@ -298,6 +309,21 @@ def test_a_call_that_is_cancelled_while_it_rings_leaves_nothing(ring: Callable[.
         await asyncio.sleep(1.1)
         ringing.cancel()
         await asyncio.wait((ringing,))
+
+    assert ring(act).prewarmed["used"] is False
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.5, 1.0, 1.05, 1.5])
+def test_whoever_closes_it_may_be_cancelled_too(ring: Callable[..., World], moment: float) -> None:
+    async def act(world: World) -> None:
+        warm = world.begin()
+        await asyncio.sleep(moment)
+        for _ in range(3):
+            closing = asyncio.create_task(warm.close())
+            await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.wait((closing,))
+        await asyncio.sleep(3)
 
     assert ring(act).prewarmed["used"] is False
 
@@ -419,6 +445,24 @@ def test_a_call_never_begins_with_what_was_made_for_another_revision(
     assert world.heard == [line for line in (greeting, "First answer.") if line]
     assert world.usd("prewarm") == pytest.approx(len(GREETING) / 100)
     assert world.characters_paid == len(GREETING) + len(greeting) + len("First answer.")
+
+
+@pytest.mark.parametrize("name", ["llm", "tts"])
+def test_an_edit_while_it_rings_is_in_force_from_the_first_word_on(ring: Callable[..., World], name: str) -> None:
+    """The call has begun to be this agent's, so the edit waits for its first reply, and so do its providers."""
+    other = LLM(["Other answer."], price=Price()) if name == "llm" else TTS(price=PRICED)
+
+    async def act(world: World) -> None:
+        world.live.begin()
+        async with world.begin() as warm:
+            await asyncio.sleep(3)
+            world.live.propose(**{name: other})
+            await world.answer(warm)
+
+    world = ring(act)
+    assert (logs(world), other.log) == (dict.fromkeys(ALL, ONCE), ONCE)
+    assert world.heard == [GREETING, "Other answer." if name == "llm" else "First answer."]
+    assert world.usd("prewarm") == pytest.approx(len(GREETING) / 100 if name == "tts" else 0.0)
 
 
 def test_the_wrong_streams_are_closed_at_the_answer_and_not_at_the_end(ring: Callable[..., World]) -> None:
