@@ -105,6 +105,11 @@ class SimulatedLine:
         """Whole seconds from answer to end."""
         return self._duration
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the call has ended and its callbacks are answered."""
+        return self._over.done()
+
     def hang_up(self) -> None:
         """The person hangs up."""
         self.exchange.loop.call_soon_threadsafe(self.leave)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from patter_nb.audio.samples import Samples
 
 HZ = 8000
+_BLOCK = HZ // 100
+_AUDIBLE = 32768 * 10 ** (-50 / 20)
 
 
 class Tape:
@@ -39,6 +41,17 @@ class Tape:
     def stereo(self) -> NDArray[np.int16]:
         """Person left, what they heard right: int16, shape (n, 2)."""
         return np.stack((_joined(self._spoken), self.heard), axis=1)
+
+
+def silences(heard: Samples, least_ms: int = 20) -> list[tuple[float, float]]:
+    """The gaps in what was heard: (start, length) in milliseconds of each silence from `least_ms` on that sound follows.
+
+    Silence is a 10 ms block below -50 dBFS; what comes before the first sound is none.
+    """
+    blocks = heard[: len(heard) // _BLOCK * _BLOCK].reshape(-1, _BLOCK).astype(np.float64)
+    audible = np.flatnonzero(np.sqrt(np.mean(np.square(blocks), axis=1)) >= _AUDIBLE)
+    gaps = np.diff(audible) - 1
+    return [(float(at + 1) * 10, float(gap) * 10) for at, gap in zip(audible[:-1], gaps, strict=True) if gap * 10 >= least_ms]
 
 
 def _joined(track: list[Samples]) -> Samples:
