@@ -209,12 +209,15 @@ class Serving(Lines):
             self._server = known
             self._readiness.begin()
             await known.start(self._readiness, self._webhook(known, manage))
-        elif known is not running:  # another phone's, of a cell that was run again
             await known.until_ready()
+            return known
+        await known.until_ready()
+        if known is not running:  # another phone's, of a cell that was run again
             self._readiness.opened(known.host)
             self._readiness.done(known.host)
             self._server, self._readiness = known, known.readiness
-        await known.until_ready()
+        if manage is not False:
+            await known.point(manage)
         return known
 
     def _webhook(self, server: PhoneServer, manage: bool | None) -> Callable[[str], NumberWebhook]:

@@ -61,6 +61,7 @@ class PhoneServer:
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._webhook: Webhook | None = None
+        self._pointing: NumberWebhook | None = None
 
     @property
     def port(self) -> int:
@@ -108,6 +109,11 @@ class PhoneServer:
         except asyncio.CancelledError:
             await self.stop()
             raise
+
+    async def point(self, manage: bool | None) -> None:
+        """`serve()` was run again, and says this of the number."""
+        if self._pointing is not None:
+            await self._pointing.again(manage)
 
     async def stop(self) -> None:
         """End what is on, give the number back, close the tunnel and the port. Harmless twice."""
@@ -163,7 +169,7 @@ class PhoneServer:
             self.host = opened.host
             self.readiness.opened(self.host)
             if self._webhook is not None:
-                webhook = self._webhook(self.origin)
+                self._pointing = webhook = self._webhook(self.origin)
                 stack.push_async_callback(webhook.end)
                 await webhook.begin()
             stack.push_async_callback(self._end_calls)
