@@ -43,6 +43,8 @@ OUTCOMES = {"no-answer": "no answer", "busy": "busy", "failed": "failed", "cance
 """What ends a call that nobody answered, by the carrier's word for it."""
 OVER = ("completed", *OUTCOMES)
 NO_AUDIO = "its audio never came"
+SHOWN_CHARACTERS = 400
+"""Of a caller's or callee's name in the stream's parameters: a carrier takes no more than 500. A SIP address may be longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,23 +99,24 @@ class LineCall(SpokenCall):
 
     @property
     def is_spent(self) -> bool:
-        """Whether its audio has been there: nobody is let in for it any more."""
-        return self._spent
+        """Whether nobody is let in for its audio any more: it has been there, or the call is over without it."""
+        return self._spent or self._news.done()
 
     @property
     def twiml(self) -> str:
         """What the carrier is told to do with the call: stream its audio here, and hang up when we do."""
         assert self.server is not None
         url = f"wss://{self.server.host}{STREAM}/{self.call_id}"
-        return twiml.connect_stream(url, {"token": self.token, "caller": self.caller, "callee": self.callee})
+        sides = {"caller": self.caller[:SHOWN_CHARACTERS], "callee": self.callee[:SHOWN_CHARACTERS]}
+        return twiml.connect_stream(url, {"token": self.token, **sides})
 
     # What the carrier tells.
 
     def admits(self, token: str, carrier_call_id: str) -> bool:
         """Whether a socket is this call's: it has the token, for the first time, and the carrier's id of the call."""
-        known = hmac.compare_digest(token.encode(), self.token.encode())
+        known = hmac.compare_digest(token.encode(errors="surrogatepass"), self.token.encode())
         same = not self.carrier_call_id or carrier_call_id == self.carrier_call_id
-        if not known or not same or self._spent or self._news.done():
+        if not known or not same or self.is_spent:
             return False
         self._spent = True
         self.carrier_call_id = carrier_call_id
@@ -121,9 +124,6 @@ class LineCall(SpokenCall):
 
     def connected(self, socket: MediaSocket) -> None:
         """Its audio is there."""
-        if self._news.done():
-            socket.closed.set()
-            return
         self._news.set_result(socket)
 
     def told(self, status: CallStatus) -> None:
@@ -156,8 +156,9 @@ class LineCall(SpokenCall):
         call.carried(self.carrier_call_id)
         if self.carrier_call_id:
             self.event("incoming", {"carrier_call_id": self.carrier_call_id, "told_at": told_at()})
-        terms = await self._begin(call)
         async with AsyncExitStack() as ending:
+            ending.push_async_callback(self._shut)
+            terms = await self._begin(call)
             asks_model = self._callbacks.on_message is None
             warm = await ending.enter_async_context(Warm.begin(self._agent, call.id, self._log, asks_model=asks_model))
             if self.terms.dialling is not None:
@@ -179,6 +180,13 @@ class LineCall(SpokenCall):
             if socket.flooded:
                 raise CarrierError("The carrier sent more messages than a call has, so the call was ended.")
 
+    async def _shut(self) -> None:
+        """Let nobody in any more, and hang up where somebody is: also when the call ends before it comes to its audio."""
+        news = self._news.result() if self._news.done() else None
+        self._spent, self._news = True, asyncio.get_running_loop().create_future()  # which keeps no socket
+        if isinstance(news, MediaSocket):
+            await news.close()
+
     async def _dial(self, call: Call, dialling: Dialling) -> None:
         """Order the call. `CarrierError` when the carrier refuses it."""
         self.server = server = await dialling.server()
@@ -193,12 +201,13 @@ class LineCall(SpokenCall):
         seconds = SOCKET_SECONDS if dialling is None else dialling.ring_timeout_seconds + GRACE_SECONDS
         await asyncio.wait((self._news,), timeout=seconds)
         if not self._news.done():
-            self._news.set_result("no answer" if self.status in ("", "queued", "initiated", "ringing") else NO_AUDIO)
+            rings = dialling is not None and self.status in ("", "queued", "initiated", "ringing")
+            self._news.set_result("no answer" if rings else NO_AUDIO)
         news = self._news.result()
         if isinstance(news, MediaSocket):
             self.answered = True
             return news
-        if news == NO_AUDIO or dialling is None:
+        if news == NO_AUDIO:
             raise CarrierError(f"The call was answered, and then {NO_AUDIO}: is the public address still that of this server?")
         call.stop(news)
         return None

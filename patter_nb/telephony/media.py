@@ -22,11 +22,19 @@ FLOOD_SECONDS = 10.0
 FLOOD_MESSAGES = 5_000
 """So many messages in so many seconds are no call's: those have 50 a second, and what waited for a busy notebook comes at once, a
 minute and a half of it at most."""
+MESSAGE_CHARACTERS = 512
+"""A message of 20 ms has some 350. A longer one counts as the many that its audio would have filled."""
+TURN_MESSAGES = 50
+"""So many are read in one go when they are there, then others have their turn: other calls share the loop."""
 REFUSED, FLOODED = 1008, 1009
 
 
 class Waiting(Protocol):
     """A call that waits for its audio."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it waits no more."""
 
     def admits(self, token: str, carrier_call_id: str) -> bool:
         """Whether this is its socket; a token is good for once."""
@@ -42,7 +50,7 @@ class MediaSocket:
         self._websocket = websocket
         self._first = deque(first)
         self._loop = asyncio.get_running_loop()
-        self._window, self._messages = self._loop.time(), 0
+        self._window, self._messages, self._read = self._loop.time(), 0, 0
         self.flooded = False
         self.closed = asyncio.Event()
         """Set when either side has closed it."""
@@ -53,15 +61,19 @@ class MediaSocket:
             return self._first.popleft()
         if self.closed.is_set():
             return None
+        self._read += 1
+        if self._read % TURN_MESSAGES == 0:
+            await asyncio.sleep(0)
         message = await self._websocket.receive()
         if message["type"] != "websocket.receive":
             self.closed.set()
             return None
-        if self._floods():
+        text: str = message.get("text") or ""
+        if self._floods(text):
             self.flooded = True
             await self.close(FLOODED)
             return None
-        return message.get("text") or ""
+        return text
 
     async def send(self, text: str) -> None:
         """Hand a message over."""
@@ -76,19 +88,22 @@ class MediaSocket:
             with contextlib.suppress(RuntimeError, OSError):
                 await self._websocket.close(code)
 
-    def _floods(self) -> bool:
+    def _floods(self, text: str) -> bool:
         now = self._loop.time()
         if now - self._window > FLOOD_SECONDS:
             self._window, self._messages = now, 0
-        self._messages += 1
+        self._messages += 1 + len(text) // MESSAGE_CHARACTERS
         return self._messages > FLOOD_MESSAGES
 
 
 async def admit(websocket: WebSocket, waiting: Waiting | None) -> None:
     """Let the socket in when its start message proves that it is the one `waiting` waits for, and keep it until it is closed."""
+    if waiting is None or waiting.is_spent:
+        await websocket.close(REFUSED)  # before it is accepted: an HTTP 403
+        return
     await websocket.accept()
     socket = await _started(websocket, waiting)
-    if socket is None or waiting is None:
+    if socket is None:
         with contextlib.suppress(RuntimeError, OSError):
             await websocket.close(REFUSED)
         return
@@ -99,7 +114,7 @@ async def admit(websocket: WebSocket, waiting: Waiting | None) -> None:
         await socket.close()
 
 
-async def _started(websocket: WebSocket, waiting: Waiting | None) -> MediaSocket | None:
+async def _started(websocket: WebSocket, waiting: Waiting) -> MediaSocket | None:
     """The socket, once it has proved itself; it is read again from the beginning."""
     from starlette.websockets import WebSocketDisconnect
 
@@ -112,7 +127,7 @@ async def _started(websocket: WebSocket, waiting: Waiting | None) -> MediaSocket
                     return None
                 read.append(text)
                 for event in TwilioMediaCodec().decode(text):
-                    if isinstance(event, StreamStarted) and waiting is not None:
+                    if isinstance(event, StreamStarted):
                         proved = waiting.admits(event.parameters.get("token", ""), event.call_id)
                         return MediaSocket(websocket, read) if proved else None
     except (TimeoutError, WebSocketDisconnect, KeyError, CarrierError):  # KeyError: a binary message

@@ -57,7 +57,8 @@ def make_app(desk: Desk, door: Door) -> FastAPI:
                 form = await door.form(request)
                 said = await take(request.query_params.get("call", ""), form)
             except Refused as refused:
-                return Response(f"{refused.reason}\n", refused.status, HEADERS, "text/plain")
+                closes = {"connection": "close"} if refused.unread else {}
+                return Response(f"{refused.reason}\n", refused.status, HEADERS | closes, "text/plain")
             except CarrierError:
                 return Response("the form is malformed\n", 400, HEADERS, "text/plain")
             return Response(status_code=204, headers=HEADERS) if said is None else Response(said, 200, HEADERS, "text/xml")
@@ -89,6 +90,7 @@ def make_app(desk: Desk, door: Door) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # a redirect would name the host that the request names
         routes=[
             Route("/health", health),
             hook(ANSWER, incoming),
