@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from patter_nb.carriers.twilio import twiml
+from patter_nb.carriers.twilio.finish import to_its_end
 from patter_nb.carriers.twilio.numbers import e164, masked
 from patter_nb.carriers.twilio.resources import CallResource, Dial
 from patter_nb.carriers.twilio.webhooks import CallStatus
@@ -18,6 +19,8 @@ from patter_nb.errors import CarrierError
 RING_SECONDS = 25
 GRACE_SECONDS = 15.0
 """Twilio may ring some seconds longer, and its webhook takes its time."""
+LET_GO_SECONDS = 10.0
+"""For ending a call that nobody needs any more; a webhook waits for it."""
 MOST_LEGS = 1000
 
 _ANSWERED = "in-progress"
@@ -150,15 +153,24 @@ class TwilioLine:
             machine_detection=False,
         )
         leg = await self._rest.create_call(dial)
-        joined = False
+        ours = True
         try:
             await self._somebody(leg)
             await answered()
-            await self._rest.update_call(self._call_sid, twiml=twiml.join_conference(room, starts=True, ends=True))
-            joined = True
+            ours = False
+            # The media stream ends when Twilio takes the caller away, so whoever awaits this may be cancelled before it is told.
+            await to_its_end(self._hand_over(leg, room))
         finally:
-            if not joined:  # refused, or the caller hung up meanwhile
+            if ours:  # refused, or the caller hung up meanwhile
                 await self._let_go(leg)
+
+    async def _hand_over(self, leg: str, room: str) -> None:
+        """Put the caller into the room where the leg is, or soon will be."""
+        try:
+            await self._rest.update_call(self._call_sid, twiml=twiml.join_conference(room, starts=True, ends=True))
+        except CarrierError:
+            await self._let_go(leg)
+            raise
         await self._legs.when_ended(leg, self._left_alone)
 
     async def hang_up(self) -> None:
@@ -181,6 +193,6 @@ class TwilioLine:
     async def _let_go(self, call_sid: str) -> None:
         """End a call that nobody needs any more; what Twilio says of it helps nobody either."""
         with contextlib.suppress(CarrierError, TimeoutError):
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(LET_GO_SECONDS):
                 await self._rest.end_call(call_sid)
 

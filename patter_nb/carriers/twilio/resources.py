@@ -17,8 +17,8 @@ class Dial:
     """A call to be placed. Its audio goes where `twiml` says, and what becomes of it is told to `status_url`.
 
     With `machine_detection` and an `amd_url` Twilio listens beside the call, which does not wait, and tells that URL who
-    answered, a machine when its greeting is over. It may ring some five seconds longer than `ring_timeout_seconds`. `time_limit_seconds`
-    ends the call at Twilio, whatever becomes of this process.
+    answered, a machine when its greeting is over. It may ring some five seconds longer than `ring_timeout_seconds`.
+    `time_limit_seconds` ends the call at Twilio, whatever becomes of this process.
     """
 
     to: str

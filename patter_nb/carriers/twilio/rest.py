@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from patter_nb.carriers.twilio.finish import to_its_end
 from patter_nb.carriers.twilio.numbers import e164, masked, sid
 from patter_nb.carriers.twilio.refusals import NOT_IN_PROGRESS, TwilioError, refusal
 from patter_nb.carriers.twilio.resources import (
@@ -68,13 +69,19 @@ class TwilioRest:
 
         Who is cancelled meanwhile never learns the SID, so the call is ended before that goes on.
         """
-        placing = asyncio.ensure_future(self._post("/Calls.json", _dial_fields(dial), "place the call"))
+        placed = []
+
+        async def place() -> None:
+            placed.append(named(await self._post("/Calls.json", _dial_fields(dial), "place the call"), "CA"))
+
         try:
-            return named(await asyncio.shield(placing), "CA")
+            await to_its_end(place())
         except asyncio.CancelledError:
-            with contextlib.suppress(CarrierError):
-                await self.end_call(named(await placing, "CA"))
+            for call_sid in placed:
+                with contextlib.suppress(CarrierError):
+                    await self.end_call(call_sid)
             raise
+        return placed[0]
 
     async def update_call(self, call_sid: str, *, twiml: str | None = None, status: str | None = None) -> CallResource:
         """Give a running call other TwiML, or end it: "canceled" while it rings, "completed" also when it was answered."""
@@ -124,9 +131,9 @@ class TwilioRest:
         return named(found, "RE")
 
     async def recording_audio(self, recording_sid: str) -> bytes:
-        """A WAV file of both sides."""
-        path = f"/Recordings/{sid(recording_sid, 'RE')}.wav"
-        return await self._ask(_Ask("GET", path, (("RequestedChannels", "2"),), "hand over the recording", AUDIO))
+        """A WAV file of both sides. It may lie elsewhere, where the keys do not go along."""
+        path = f"/Recordings/{sid(recording_sid, 'RE')}.wav?RequestedChannels=2"
+        return await self._ask(_Ask("GET", path, (), "hand over the recording", AUDIO))
 
     # Numbers.
 
@@ -163,7 +170,8 @@ class TwilioRest:
         numbers: list[str] = []
         for _ in range(MOST_PAGES):
             found = await self._get(path, query, "list the verified numbers")
-            numbers += [each["phone_number"] for each in _listed(found, "outgoing_caller_ids") if each.get("phone_number")]
+            listed = [each.get("phone_number") for each in _listed(found, "outgoing_caller_ids")]
+            numbers += [number for number in listed if isinstance(number, str)]
             if not (following := found.get("next_page_uri")):
                 break
             query = _next_query(following, path)
@@ -208,7 +216,7 @@ class TwilioRest:
             async with asyncio.timeout(ask.bounds.seconds):
                 status, headers, body = await _send(client, self._request(client, keys, ask), ask)
         except TimeoutError:
-            told = f"Twilio did not {ask.what} within {ask.bounds.seconds:g} s: see whether this machine reaches the internet."
+            told = f"Twilio did not {ask.what} within {ask.bounds.seconds:g} s: {_CHECK}.{ask.doubt}"
             raise _UnreachableError(told) from None
         if 200 <= status < 300:
             return body
@@ -239,7 +247,7 @@ class TwilioRest:
 
             limits = httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=30.0)
             encrypted = self._twilio.base_url.startswith("https")
-            self._client = httpx.AsyncClient(verify=trusted, limits=limits, timeout=None, trust_env=encrypted)
+            self._client = httpx.AsyncClient(verify=trusted, limits=limits, timeout=None, trust_env=encrypted, max_redirects=3)
             self._loop = loop
         return self._client
 
@@ -248,10 +256,12 @@ class TwilioRest:
 class _Bounds:
     seconds: float
     most_bytes: int
+    elsewhere: bool = False
+    """Whether the answer may lie at another place."""
 
 
 ANSWER = _Bounds(15.0, 4 * 2**20)
-AUDIO = _Bounds(120.0, 256 * 2**20)
+AUDIO = _Bounds(120.0, 256 * 2**20, elsewhere=True)
 """The audio of a recording: some two hours of both sides."""
 
 
@@ -265,6 +275,14 @@ class _Ask:
     what: str
     bounds: _Bounds = ANSWER
 
+    @property
+    def doubt(self) -> str:
+        """What to add when the request went out and its answer was lost."""
+        return "" if self.method == "GET" else " It may have been done all the same."
+
+
+_CHECK = "see whether this machine reaches the internet"
+
 
 class _UnreachableError(CarrierError):
     """The connection failed, or Twilio was silent."""
@@ -275,7 +293,7 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request, ask: _Ask) ->
     import httpx
 
     try:
-        response = await client.send(request, stream=True, follow_redirects=False)
+        response = await client.send(request, stream=True, follow_redirects=ask.bounds.elsewhere)
         try:
             body = bytearray()
             async for piece in response.aiter_bytes():
@@ -288,8 +306,8 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request, ask: _Ask) ->
             await response.aclose()
     except httpx.HTTPError as error:  # the cause is left out: it holds the request with its keys
         said = masked(str(error).rstrip(".")) or type(error).__name__
-        told = f"Twilio cannot be reached to {ask.what} ({said}): see whether this machine reaches the internet."
-        raise _UnreachableError(told) from None
+        doubt = "" if isinstance(error, httpx.ConnectError) else ask.doubt
+        raise _UnreachableError(f"Twilio cannot be reached to {ask.what} ({said}): {_CHECK}.{doubt}") from None
 
 
 def _dial_fields(dial: Dial) -> list[tuple[str, str]]:
@@ -302,8 +320,8 @@ def _dial_fields(dial: Dial) -> list[tuple[str, str]]:
         ("StatusCallbackMethod", "POST"),
         *(("StatusCallbackEvent", event) for event in ("initiated", "ringing", "answered", "completed")),
     ]
-    if not 5 <= dial.ring_timeout_seconds <= 600:
-        raise ConfigError(f"A call rings for 5 to 600 seconds; ring_timeout of {dial.ring_timeout_seconds} was given.")
+    if not 1 <= dial.ring_timeout_seconds <= 600:
+        raise ConfigError(f"A call rings for 1 to 600 seconds; ring_timeout of {dial.ring_timeout_seconds} was given.")
     if dial.time_limit_seconds is not None:
         fields.append(("TimeLimit", str(dial.time_limit_seconds)))
     if dial.machine_detection and dial.amd_url:  # without the URL the call would wait for the verdict

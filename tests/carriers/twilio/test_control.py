@@ -33,9 +33,15 @@ class Exchange:
         """Happens when a call was placed, before whoever placed it is told."""
         self.answered_meanwhile = states.get("answered_meanwhile", "")
         self.broken = False
+        self.handed_over, self.tell_of_it = asyncio.Event(), asyncio.Event()
+        self.tell_of_it.set()
 
     async def serve(self, reader, writer):
-        writer.write(self.answer(sent(self.listener.requests[-1])))
+        written = self.answer(sent(self.listener.requests[-1]))
+        if self.happened[-1:] == [("redirected", CALL)]:
+            self.handed_over.set()
+            await self.tell_of_it.wait()
+        writer.write(written)
         await writer.drain()
 
     def answer(self, request):
@@ -74,11 +80,15 @@ class WatchedLegs(Legs):
 
     def __init__(self) -> None:
         super().__init__()
-        self.expected = asyncio.Event()
+        self.expected, self.watched = asyncio.Event(), asyncio.Event()
 
     def expect(self, sid):
         self.expected.set()
         return super().expect(sid)
+
+    async def when_ended(self, sid, action):
+        self.watched.set()
+        await super().when_ended(sid, action)
 
 
 @asynccontextmanager
@@ -265,6 +275,31 @@ def test_a_caller_who_hangs_up_meanwhile_stops_the_ringing(placed):
 
     with_line(work, exchange)
     assert exchange.happened == [("dialled", THEIRS), ("canceled", LEG)]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_session_that_ends_because_the_caller_was_taken_away_leaves_the_transfer_as_it_is(times):
+    """The media stream ends before the request that caused it is answered."""
+    exchange = Exchange()
+    exchange.tell_of_it.clear()
+
+    async def work(ours, legs):
+        exchange.before_the_answer = lambda: legs.answered(LEG)
+        transfer = asyncio.create_task(warm(ours, exchange))
+        await exchange.handed_over.wait()
+        for _ in range(times):
+            transfer.cancel()
+            await asyncio.sleep(0)
+        assert transfer.done() == (times == 2)
+        exchange.tell_of_it.set()
+        with pytest.raises(asyncio.CancelledError):
+            await transfer
+        await legs.watched.wait()
+        assert ("completed", LEG) not in exchange.happened
+        await legs.tell(status("completed"))
+
+    with_line(work, exchange)
+    assert exchange.happened[-2:] == [("redirected", CALL), ("completed", CALL)]
 
 
 def test_a_caller_who_is_gone_when_somebody_answers_is_not_waited_for():

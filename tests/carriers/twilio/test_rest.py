@@ -247,6 +247,31 @@ def test_the_audio_of_a_recording_is_both_sides_as_wav():
     assert request.query == (("RequestedChannels", "2"),)
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_recording_that_lies_elsewhere_is_fetched_there_without_the_keys(status):
+    async def main():
+        async with listening(answer(200, b"RIFF")) as elsewhere:
+            moved = answer(status, b"", location=f"http://127.0.0.1:{elsewhere.port}/bucket/1.wav?sign=x")
+            async with twilio(moved) as (rest, _):
+                return await rest.recording_audio(RECORDING), elsewhere.requests
+
+    audio, (request,) = asyncio.run(main())
+    assert audio == b"RIFF"
+    assert request.startswith(b"GET /bucket/1.wav?sign=x HTTP/1.1")
+    assert b"authorization" not in request.lower()
+
+
+def test_nothing_else_is_fetched_elsewhere():
+    async def main():
+        async with listening(answer(200, call())) as elsewhere:
+            async with twilio(answer(307, b"", location=f"http://127.0.0.1:{elsewhere.port}/")) as (rest, _):
+                with pytest.raises(CarrierError, match="HTTP 307"):
+                    await rest.fetch_call(CALL)
+            return elsewhere.requests
+
+    assert asyncio.run(main()) == []
+
+
 ODD = {
     "no JSON": b"<html>busy</html>",
     "a list": [],
@@ -396,6 +421,18 @@ def test_nobody_waits_an_hour_because_twilio_says_so():
     assert asyncio.run(main()) == 1
 
 
+@pytest.mark.parametrize("name", ["a broken connection"])
+def test_a_lost_answer_leaves_a_doubt_that_is_told(name):
+    async def main(ask):
+        async with twilio(BUSY[name]) as (rest, _):
+            await ask(rest)
+
+    with pytest.raises(CarrierError, match=r"It may have been done all the same\.$"):
+        asyncio.run(main(lambda rest: rest.create_call(DIAL)))
+    with pytest.raises(CarrierError, match=r"reaches the internet\.$"):
+        asyncio.run(main(lambda rest: rest.fetch_call(CALL)))
+
+
 def test_silence_has_an_end(monkeypatch):
     from patter_nb.carriers.twilio import rest as module
 
@@ -423,7 +460,8 @@ def test_nobody_at_the_other_end_is_said():
         finally:
             await rest.close()
 
-    with pytest.raises(CarrierError, match=r"^Twilio cannot be reached to place the call \(.+\): see whether"):
+    sentence = r"^Twilio cannot be reached to place the call \(.+\): see whether this machine reaches the internet\.$"
+    with pytest.raises(CarrierError, match=sentence):
         asyncio.run(main())
 
 
