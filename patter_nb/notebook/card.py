@@ -33,7 +33,7 @@ def card_html(view: CallView) -> str:
         _head(view),
         _player(view),
         f'<div class="pnb-figure">{svg(call_picture(view))}</div>' if view.answered else "",
-        f'<div class="pnb-tables">{_latency(view)}{_cost(view)}</div>',
+        f'<div class="pnb-tables">{tables}</div>' if (tables := _latency(view) + _cost(view)) else "",
         conversation_html(view),
     ]
     return f'<div class="pnb-card"><style>{STYLE}</style>{"".join(parts)}</div>'
@@ -51,7 +51,8 @@ def _head(view: CallView) -> str:
 
 def _tone(view: CallView) -> str:
     """The class that colours how the call stands: an end before any answer stands out."""
-    return "unanswered" if view.state == "ended" and not view.answered else view.state
+    early = view.state == "ended" and not view.answered
+    return "failed" if early and standing(view) == "failed" else "unanswered" if early else view.state
 
 
 def _player(view: CallView) -> str:
@@ -90,6 +91,8 @@ def _cost(view: CallView) -> str:
     lines = cost_lines(view)
     if view.state == "running" and not caller_rows(view):
         return ""
+    if not view.answered and all(line.usd == 0 for line in lines):
+        return ""  # nobody answered, and nothing was spent on it
     if not lines:
         return f'<p class="pnb-cost pnb-muted">{NO_COST}</p>'
     body = "".join(_cost_row(line) for line in lines)

@@ -64,7 +64,7 @@ def _answerer(line: LineFacts) -> str:
 
 
 def _remedy(facts: CallFacts, line: LineFacts) -> str:
-    because = f" ({line.reason})" if line.reason else ""
+    because = f" ({line.reason.rstrip('.')})" if line.reason else ""
     inbound = facts.direction == "inbound"
     match line.outcome:
         case "no_answer":

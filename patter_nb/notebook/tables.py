@@ -60,6 +60,8 @@ _MEASURES = (
 _RARE = {kind.column for kind in SPANS if kind.rare}
 NOTHING_MEASURED = "No turn of the caller was measured."
 NO_COST = "Nothing is known of the cost."
+ONCE = "machine detection"
+"""A part of the bill that is paid once for a call, however long it took."""
 _SERVICES = ("stt", "llm", "tts")
 _ALWAYS = (*_SERVICES, "telephony")
 """Parts of the bill that are shown also when nothing was used."""
@@ -143,9 +145,9 @@ def _cost_rows(view: CallView) -> list[Row]:
 
 
 def _cost_line(part: str, rows: Sequence[Row]) -> CostLine:
-    names = dict.fromkeys(name for row in rows if (name := _model(row)))
+    names = dict.fromkeys(name for row in rows if (name := _model(row).removesuffix(f" {part}")))
     usd = math.fsum(number(row.get("usd")) for row in rows)
-    return CostLine(part, ", ".join(names), "" if part == "total" else _used(rows), usd)
+    return CostLine(part, ", ".join(names), "" if part == "total" else "once" if part == ONCE else _used(rows), usd)
 
 
 def _model(row: Row) -> str:

@@ -105,7 +105,8 @@ def test_every_table_of_such_a_call_has_its_rows_and_its_types(case: Case, call:
     for frame in (turns_frame([found]), spans_frame([found]), tools_frame([found])):
         assert len(frame) == 0
     assert percentiles(turns_frame([found]))["n"].sum() == 0
-    assert found.metrics.duration_seconds == pytest.approx(math.nan if case.end is None else case.end.duration_seconds, nan_ok=True)
+    lasted = math.nan if case.end is None else case.end.duration_seconds
+    assert found.metrics.duration_seconds == pytest.approx(lasted, nan_ok=True)
 
 
 def test_a_caller_rings_from_the_moment_their_carrier_tells_of_them(call: Call) -> None:

@@ -71,10 +71,10 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     ({"twilio": {"price": math.nan}}, ConfigError, "pricing['twilio'] has the price nan"),
     ({"twilio": {"price": 1, "unit": "1k_chars"}}, ConfigError, "a telephone line is billed by the minute"),
     ({"acme": {"price": 1}}, ConfigError, "pricing['acme'] has no unit: give one of minute, 1k_chars."),
-    ({"acme": {"price": 1, "unit": "token"}}, ConfigError, "has the unit 'token'; it must be one of minute, 1k_chars (a model's price"),
+    ({"acme": {"price": 1, "unit": "token"}}, ConfigError, "has the unit 'token'; it must be one of minute, 1k_chars"),
     ({"acme": {"unit": "minute", "models": [1]}}, ConfigTypeError, "pricing['acme'] has the models [1]"),
     ({"acme": {"unit": "minute", "models": {"m": {}}}}, ConfigError, "pricing['acme']['models']['m'] has no price"),
-    ({"acme": {"unit": "minute", "models": {"m": {"price": 1, "unit": "1k_chars"}}}}, ConfigError, "must be that of its provider"),
+    ({"acme": {"unit": "minute", "models": {"m": {"price": 1, "unit": "1k_chars"}}}}, ConfigError, "that of its provider"),
 ]  # fmt: skip
 
 

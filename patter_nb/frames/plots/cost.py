@@ -47,12 +47,14 @@ UNKNOWN = "unknown"
 _WHO = "cost()"
 _ROLES = {
     "stt": "stt_final", "llm": "llm_first_token", "tts": "tts_first_byte", "stt rest": "hooks", "telephony": "send",
+    "media stream": "leading_silence", "machine detection": "transcript_hooks", "recording": "failed_reply",
     "prewarm": "endpointing",
 }  # fmt: skip
-"""The colour of each part of a bill: that of the span which the same service owns."""
+"""The colour of each part of a bill: that of the span which the same service owns, or one that no service has."""
 _NAMES = {
     "stt": "speech recognition", "llm": "model", "tts": "voice", "stt rest": "recognition between turns",
-    "telephony": "telephony", "prewarm": "prewarm", UNKNOWN: "not known",
+    "telephony": "telephony", "media stream": "media stream", "machine detection": "machine detection",
+    "recording": "carrier's recording", "prewarm": "prewarm", UNKNOWN: "not known",
 }  # fmt: skip
 _LEFT = 262.0
 _STUB = 26.0

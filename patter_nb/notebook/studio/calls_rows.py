@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from patter_nb.notebook.conversation import heard_and_unheard
+from patter_nb.notebook.standing import remarks_of, standing_of, title_of
 from patter_nb.notebook.studio.live_turn import bar_of, marks_of
 from patter_nb.notebook.view import ms_text, usd_text, words
 from patter_nb.records.facts import RevisionFacts
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 def call_row(call: CallReading) -> Row:
     """A call as a line of the table."""
-    facts, end = call.record.facts, call.record.end
+    facts, end, line = call.record.facts, call.record.end, call.line
     gap = call.gap_ms(0.5)
     revisions = sorted({turn.facts.revision for turn in call.turns if turn.facts.revision is not None} or {facts.revision})
     return {
@@ -34,7 +35,11 @@ def call_row(call: CallReading) -> Row:
         "kind": words(facts.direction),
         "source": words(facts.source),
         "caller": words(facts.caller),
-        "seconds": None if end is None else end.duration_seconds,
+        "who": words(facts.source) if facts.direction == "test" else title_of(facts),
+        "seconds": None if end is None or not line.answered else end.duration_seconds,
+        "over": end is not None,
+        "standing": standing_of(facts, "running" if end is None else "ended", line),
+        "remarks": [words(remark) for remark in remarks_of(facts, line, error=None if end is None else end.error)],
         "turns": len(call.caller_turns),
         "gap_ms": _known(gap),
         "usd": _known(call.total.usd),

@@ -19,6 +19,9 @@ from patter_nb.records.readings import CallReading
 MOST_CALLS = 500
 """Calls in the table, the newest; the others are in `phone.store.calls()`."""
 MOST_TURNS = 1000
+NOT_RECORDED = (
+    "This call was not recorded. A test call is, unless it is held with record=False; a real one is with recording=True."
+)
 REMEMBERED = 8
 """Stored calls that are kept, so that going through their turns does not read the store each time."""
 
@@ -99,7 +102,7 @@ class CallsTab:
             return cut_file(end.recording_path, *where)
         if end is None and call is None:
             return Silent("not recorded", "The process that held this call ended in the middle of it, and its recording with it.")
-        return Silent("not recorded", "This call was not recorded. A test call is, unless it is held with record=False.")
+        return Silent("not recorded", NOT_RECORDED)
 
     def _reading(self, call_id: str) -> CallReading:
         if self._archive.call(call_id) is not None:

@@ -126,7 +126,7 @@ class CallsModel {
 }
 
 const COLUMNS = [
-  ["at", "begun", "pnb-left"], ["agent", "agent", "pnb-left"], ["revision", "revision", ""], ["source", "caller", "pnb-left"], ["seconds", "length", ""], ["turns", "turns", ""], ["gap_ms", "p50 gap", ""],
+  ["at", "begun", "pnb-left"], ["agent", "agent", "pnb-left"], ["revision", "revision", ""], ["who", "caller", "pnb-left"], ["seconds", "length", ""], ["turns", "turns", ""], ["gap_ms", "p50 gap", ""],
   ["usd", "cost", ""], ["ended", "ended", "pnb-left"],
 ];
 
@@ -163,10 +163,10 @@ function callsTable(shared) {
   const cells = (row) => [
     h("td", { class: "pnb-left", text: whenText(row.at), title: row.at }), h("td", { class: "pnb-left pnb-clip pnb-most", text: row.agent, title: row.agent }),
     h("td", { text: row.revisions.length > 1 ? `${row.revisions[0]}–${row.revisions.at(-1)}` : row.revisions[0] }),
-    h("td", { class: "pnb-left pnb-clip pnb-most", text: row.source || row.kind, title: [row.kind, row.caller].filter(Boolean).join(", ") }),
-    h("td", { text: known(row.seconds) ? clockText(row.seconds) : "in call" }), h("td", { text: row.turns }),
+    h("td", { class: "pnb-left pnb-clip pnb-most", text: row.who || row.kind, title: [row.kind, row.caller].filter(Boolean).join(", ") }),
+    h("td", { text: known(row.seconds) ? clockText(row.seconds) : row.over ? "–" : row.standing || "in call" }), h("td", { text: row.turns }),
     h("td", { text: known(row.gap_ms) ? waitText(row.gap_ms) : "–" }), h("td", { text: row.usd_told, title: row.unknown.join("\n") || undefined }),
-    h("td", { class: `pnb-left pnb-clip pnb-most ${row.error ? "pnb-bad" : ""}`, text: (row.error ? "failed" : row.ended.replaceAll("_", " ")) || "–", title: row.error || undefined }),
+    h("td", { class: `pnb-left pnb-clip pnb-most ${row.error ? "pnb-bad" : ""}`, text: (row.error ? "failed" : row.ended.replaceAll("_", " ")) || "–", title: row.error || row.remarks.join("\n") || undefined }),
   ];
   return {
     element: h("div", { class: "pnb-scroll pnb-call-rows" }, h("table", { class: "pnb-table", "aria-label": "Calls" }, h("thead", {}, h("tr", {}, heads)), body), more),
@@ -192,6 +192,11 @@ function callsTable(shared) {
       more.textContent = `Show ${Math.min(SHOWN_ROWS, rows.length - shown)} more`;
     },
   };
+}
+
+/** Why a call has no turn to show. */
+function noTurnText(row) {
+  return row?.over ? ["This call has no turn.", ...row.remarks].join(" ") : "No turn of this call is closed yet.";
 }
 
 function turnsList(shared) {
@@ -238,7 +243,7 @@ function turnsList(shared) {
         if (is && picked !== shared.index) each.scrollIntoView({ block: "nearest" });
       }
       picked = shared.index;
-      if (!turns.length) fill(list, h("p", { class: "pnb-muted pnb-small pnb-pad", text: shared.turns === null ? "Reading its turns …" : shared.turns.length ? "No turn fits the filters." : "No turn of this call is closed yet." }));
+      if (!turns.length) fill(list, h("p", { class: "pnb-muted pnb-small pnb-pad", text: shared.turns === null ? "Reading its turns …" : shared.turns.length ? "No turn fits the filters." : noTurnText(shared.rows.find(({ id }) => id === shared.callId)) }));
     },
   };
 }
