@@ -113,7 +113,7 @@ class Handover:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise CarrierError(f"the carrier did not do it within {seconds:g} s.") from None
+            raise CarrierError(f"The carrier did not do it within {seconds:g} s.") from None
 
     async def _answered(self) -> None:
         """Somebody answered. Returns when the caller may be taken away."""

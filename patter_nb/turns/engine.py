@@ -1,9 +1,9 @@
 """The turn engine: who has the floor in a call, and what follows from it.
 
-It is told what happened (`events`) and answers what shall be done (`commands`). It knows no clock, no task and no
-socket: `now` is an argument, and `next_timer` says when it wants to be asked again. An event is first noted where it
-belongs (`caller`, `reply`, `orders`, `late`); then the rules below are applied until none applies. They say when the
-floor changes hands; `floor` says how.
+It is told what happened (`events`) and answers what shall be done (`commands`). It knows no clock, no task and no socket: `now`
+is an argument, and `next_timer` says when it wants to be asked again. An event is first noted where it belongs (`caller`,
+`reply`, `orders`, `machine`, `late`); then the rules below are applied until none applies. They say when the floor changes
+hands; `floor` says how.
 
 **The floor.** There is at most one turn in which the caller is *listened* to and one in which the agent is *speaking*. Where
 there are both, the caller began over the agent and their turn waits: the agent has one mouth, and never two replies at once.
@@ -116,6 +116,7 @@ _OF_REPLY: dict[type, Callable[[Reply, Any, float], None]] = {
 
 _AFTER_HANG_UP = (
     e.FinalReceived, e.TranscriptionFailed, e.ProviderTurnEnded, e.UsageReported, e.StageFailed, e.GuardrailHit,
+    e.MachineDetected,
 )  # fmt: skip
 """What is still noted of a caller who hung up, beside late facts of replies."""
 
@@ -270,11 +271,11 @@ class TurnEngine:
         if self._floor.answered_at is None:
             self._floor.answered_at = now
             self._machine.message = event.voicemail
-            if self._machine.answered:
+            if self._machine.answered or not event.greeting:
                 return
-            if event.greeting and self._floor.muted:
+            if self._floor.muted:
                 self._orders.wait(e.SayRequested(event.greeting), now)
-            elif event.greeting:
+            else:
                 self._floor.order(self._floor.open("greeting"), "greeting", now, event.greeting)
 
     def _caller_hung_up(self, _event: e.CallerHungUp, now: float) -> None:

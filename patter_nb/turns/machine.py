@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from patter_nb.turns.events import MachineDetected
 from patter_nb.turns.floor import Floor
+from patter_nb.turns.reply import Reply
 from patter_nb.turns.turn import Turn
 
 RECORDS = "machine_end"
@@ -52,14 +53,15 @@ class Machine:
 
     def note_left(self, _now: float) -> bool:
         """What became of the message, once its turn is closed. Never applies as a rule."""
-        floor, turn = self._floor, self._turn
-        if turn is None or turn is floor.speaking:
-            return False
-        self._turn = None
-        heard = turn.reply.heard_text()
+        if self._turn is not None and self._turn is not self._floor.speaking:
+            self._note(self._turn.reply)
+            self._turn = None
+        return False
+
+    def _note(self, reply: Reply) -> None:
+        heard, floor = reply.heard_text(), self._floor
         if not heard:
             floor.record("unsaid", text=self.message)
-        elif turn.reply.complete and not turn.reply.failed and floor.leaving is not None:
+        elif reply.complete and not reply.failed and floor.leaving is not None:
             floor.record("voicemail", text=heard)
             floor.leaving = LEFT, floor.leaving[1]
-        return False

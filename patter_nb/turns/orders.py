@@ -124,12 +124,12 @@ class Orders:
     # What becomes of it.
 
     def release(self, now: float) -> bool:
-        """The rule of a warm transfer that was answered: the caller may go when the agent has finished, or has had its time."""
-        if self._release_by is None or (self._floor.speaking is not None and now < self._release_by):
-            return False
-        self._release_by = None
-        self._floor.commands.append(ReleaseCaller())
-        return True
+        """A warm transfer was answered: the caller may go when the agent has finished, or has had its time. Never applies as a
+        rule."""
+        if self._release_by is not None and (self._floor.speaking is None or now >= self._release_by):
+            self._release_by = None
+            self._floor.commands.append(ReleaseCaller())
+        return False
 
     def carry_out(self, now: float) -> bool:
         """The rule of orders: the next one, when its time has come."""

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from patter_nb.callbacks import Callbacks
 from patter_nb.callers import Line
 from patter_nb.carriers.base import CarrierMessage, SendClear
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.errors import CarrierError, ConfigError, PatterError
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.session.boundary import guarded
+from patter_nb.told import MachineDetectionResult
+from patter_nb.turns.events import MachineDetected
 from patter_nb.turns.messages import Message
 from patter_nb.turns.usage import Price
 
@@ -579,3 +582,83 @@ def test_an_order_that_comes_after_the_last_word_is_told_or_refused(hold: Hold) 
     assert held.events("unsaid") == [{"text": "Wait!"}]
     assert held.events("undone") == [{"order": "send_dtmf", "what": "77"}]
     assert refused == ["The call is over; nothing can be done to it any more."]
+
+
+# A machine that answers.
+
+MESSAGE = "This is the hotel with a message for you. Please call us back when you can."
+RECORDING = MachineDetected("machine", "machine_end_beep", 4200.0)
+
+
+def verdict(at: float, told: MachineDetected) -> Any:
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(at)
+        session.post(told)
+
+    return meanwhile
+
+
+def test_a_machine_gets_the_message_word_for_word_whatever_it_says_meanwhile_and_is_hung_up_on(hold: Hold) -> None:
+    noise = Line("Please leave a message after the tone, or press one for more options.", interrupt_after_seconds=0.5)
+    held = hold([noise], voicemail=MESSAGE, meanwhile=verdict(0.8, RECORDING))
+    last = held.turns[-1]
+    assert (last.kind, last.heard_text, last.interrupted) == ("said", MESSAGE, False)
+    assert held.events("machine_detected") == [{"classification": "machine", "raw": "machine_end_beep", "after_ms": 4200.0}]
+    assert held.events("voicemail") == [{"text": MESSAGE}]
+    assert (held.session.end_reason, held.session.is_hung_up, held.error) == ("left a voicemail", True, None)
+    assert held.report.ended_by == "agent"
+    assert held.turn(0).heard_text != GREETING, "the greeting was cut off"
+
+
+@pytest.mark.parametrize(
+    "told", [MachineDetected("human", "human"), MachineDetected("fax", "fax"), MachineDetected("machine", "machine_start")]
+)
+def test_who_is_no_recording_machine_is_talked_to(hold: Hold, told: MachineDetected) -> None:
+    held = hold(["One?"], voicemail=MESSAGE, meanwhile=verdict(0.8, told))
+    assert [turn.heard_text for turn in held.turns] == [GREETING, "First answer."]
+    assert held.events("machine_detected")[0]["raw"] == told.raw
+    assert (held.events("voicemail"), held.session.end_reason) == ([], "caller hung up")
+
+
+def test_a_verdict_before_the_stream_is_there_is_kept(hold: Hold) -> None:
+    held = hold([Line("One?", wait_seconds=20.0)], voicemail=MESSAGE, before=lambda session: session.post(RECORDING))
+    assert [(turn.kind, turn.heard_text) for turn in held.turns] == [("said", MESSAGE)]
+    assert held.session.end_reason == "left a voicemail"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_who_answered_is_told_to_its_callback(hold: Hold, is_async: bool) -> None:
+    told: list[Any] = []
+
+    async def later(result: MachineDetectionResult) -> None:
+        told.append(result)
+
+    given = {"callbacks": Callbacks(on_machine_detection=later if is_async else told.append), "carrier": "twilio"}
+    hold(["One?"], meanwhile=verdict(0.8, RECORDING), **given)
+    (result,) = told
+    assert result == MachineDetectionResult("call_1", "twilio", "machine", "machine_end_beep", result.detected_at, 4200.0)
+    assert result.detected_at == pytest.approx(datetime.now(UTC).timestamp(), abs=60)
+
+
+def test_a_callback_that_breaks_on_who_answered_ends_nothing(hold: Hold) -> None:
+    def breaks(result: MachineDetectionResult) -> None:
+        raise RuntimeError(result.raw)
+
+    line = Line("One?", wait_seconds=20.0)
+    held = hold([line], voicemail=MESSAGE, callbacks=Callbacks(on_machine_detection=breaks), meanwhile=verdict(0.8, RECORDING))
+    assert held.session.end_reason == "left a voicemail"
+    failed = {"callback": "on_machine_detection", "error": "on_machine_detection raised RuntimeError: machine_end_beep"}
+    assert held.events("callback_failed") == [failed]
+
+
+def test_a_verdict_that_comes_as_the_call_ends_is_written_down(hold: Hold) -> None:
+    told: list[Any] = []
+
+    async def meanwhile(tap: Any, session: Any) -> None:
+        await tap.at(3.0)
+        session.stop("stopped")
+        session.post(MachineDetected("human", "human", 900.0))
+
+    held = hold([Line("One?", wait_seconds=20.0)], callbacks=Callbacks(on_machine_detection=told.append), meanwhile=meanwhile)
+    assert held.events("machine_detected") == [{"classification": "human", "raw": "human", "after_ms": 900.0}]
+    assert [result.raw for result in told] == ["human"]

@@ -219,3 +219,12 @@ def test_the_timer_of_a_message_is_its_bound(talk):
     call.made(1.1, 1, MESSAGE)
     assert call.engine.next_timer() == 181.0
     assert let_time_pass(call.engine, 100.0) == []
+
+
+def test_a_verdict_that_comes_when_the_far_end_has_hung_up_is_told_all_the_same(talk):
+    call = dialled(talk, greeting="")
+    call.voice(1.0, 2.0)
+    call.tell(2.25, CallerHungUp())
+    assert [type(command) for command in call.tell(2.3, BEEP)] == [RecordEvent]
+    call.final(2.4, "bye")
+    assert (call.commands[-1], call.replies) == (EndCall("caller hung up"), [])
