@@ -11,6 +11,7 @@ a loop of its own, so it hears what a stalled notebook does to a call. `python -
 """
 
 from patter_nb.testing.twilio.callee import Callee
+from patter_nb.testing.twilio.line import SimulatedLine
 from patter_nb.testing.twilio.simulator import TwilioSimulator
 
-__all__ = ["Callee", "TwilioSimulator"]
+__all__ = ["Callee", "SimulatedLine", "TwilioSimulator"]

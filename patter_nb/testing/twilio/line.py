@@ -36,26 +36,26 @@ class StatusCallback:
     events: frozenset[str] = frozenset({"completed"})
 
 
-@dataclass
+@dataclass(repr=False)
 class SimulatedLine:
     """A call of the simulated carrier. What it keeps can be read from any thread, and `hang_up` and `press` called."""
 
-    exchange: Exchange = field(repr=False)
+    exchange: Exchange = field()
     direction: str
-    from_number: str = field(repr=False)
-    to_number: str = field(repr=False)
-    callback: StatusCallback = field(default_factory=StatusCallback, repr=False)
+    from_number: str = field()
+    to_number: str = field()
+    callback: StatusCallback = field(default_factory=StatusCallback)
     parent_sid: str = ""
     sid: str = field(default_factory=lambda: f"CA{uuid.uuid4().hex}")
     status: str = "queued"
     history: list[tuple[str, float]] = field(default_factory=list)
     """Each status and the second of the line's life at which it began."""
-    reports: list[FarEndReport] = field(default_factory=list, repr=False)
+    reports: list[FarEndReport] = field(default_factory=list)
     """The far end's report of each media stream."""
     said: list[str] = field(default_factory=list)
     """What <Say> told the person on this line."""
     warnings: list[LineWarning] = field(default_factory=list)
-    recordings: list[CallRecording] = field(default_factory=list, repr=False)
+    recordings: list[CallRecording] = field(default_factory=list)
     joined: list[str] = field(default_factory=list)
     """The conferences this line was in and the sids of the calls it was connected to, in order."""
     answered_by: str = ""
@@ -64,9 +64,9 @@ class SimulatedLine:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     error: str = ""
-    person: Person = field(default_factory=Person, repr=False)
-    tape: Tape = field(default_factory=Tape, repr=False)
-    document_url: str = field(default="", repr=False)
+    person: Person = field(default_factory=Person)
+    tape: Tape = field(default_factory=Tape)
+    document_url: str = field(default="")
 
     def __post_init__(self) -> None:
         self.far_end: FarEnd | None = None
@@ -82,6 +82,10 @@ class SimulatedLine:
         self._unsent: asyncio.Queue[tuple[str, dict[str, str]] | None] = asyncio.Queue()
         self._sending = self.exchange.task(self._send_callbacks())
         self._over: concurrent.futures.Future[FarEndReport | None] = concurrent.futures.Future()
+
+    def __repr__(self) -> str:
+        seconds = f", {self._duration} s" if self.ended_at else ""
+        return f"<SimulatedLine {self.sid} {self.direction}, {self.status}{seconds}>"
 
     # From any thread.
 

@@ -19,9 +19,10 @@ Json = dict[str, Any]
 class RefusedError(Exception):
     """A request that Twilio refuses: its HTTP status, its code and its message."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
+    def __init__(self, code: int, message: str, status: int = 400, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
+        self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
 
     def body(self) -> Json:
         more_info = f"https://www.twilio.com/docs/errors/{self.code}"

@@ -87,20 +87,20 @@ class Rest:
 
             body = (await request.body()).decode("utf-8", "replace") if request.method == "POST" else request.url.query
             pairs = parse_qsl(body, keep_blank_values=True)
-            code = None
+            code, headers = None, {}
             try:
                 self._authenticate(request)
                 if self.refusals:
                     raise self.refusals.popleft()
                 status, content = await handler(request.path_params.get("sid", ""), pairs)
             except RefusedError as refused:
-                status, content, code = refused.status, refused.body(), refused.code
+                status, content, code, headers = refused.status, refused.body(), refused.code, refused.headers
             kept = RestRequest(request.method, request.url.path, tuple(pairs), status, code)
             self._simulator.requests.append(kept)
             self._exchange.changed()
             if isinstance(content, bytes):
                 return Response(content, status, media_type="audio/x-wav")
-            return JSONResponse(content, status)
+            return JSONResponse(content, status, headers)
 
         return answer
 
@@ -149,9 +149,12 @@ class Rest:
         if line.status in FINAL or line.leaving:
             raise RefusedError(21220, "Call is not in-progress. Cannot redirect.")
         if status:
-            if status == "completed" or line.status in ("queued", "ringing"):
+            rings = line.status in ("queued", "ringing")
+            shown = resources.call(line, self._simulator.account_sid)
+            if status == "completed" or rings:
                 line.dismiss()
-            return 200, resources.call(line, self._simulator.account_sid)
+                shown["status"] = "canceled" if rings else "completed"
+            return 200, shown
         if line.status != "in-progress":
             raise RefusedError(21220, "Call is not in-progress. Cannot redirect.")
         if twiml:

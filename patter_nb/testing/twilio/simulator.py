@@ -168,9 +168,18 @@ class TwilioSimulator:
         """Let a public host name reach a port of this machine. Names without a route reach nothing."""
         self.hosts[hostname] = port
 
-    def refuse(self, code: int, message: str = "refused for the test", *, status: int = 400, times: int = 1) -> None:
+    def refuse(
+        self,
+        code: int,
+        message: str = "refused for the test",
+        *,
+        status: int = 400,
+        times: int = 1,
+        retry_after: int | None = None,
+    ) -> None:
         """Answer the next `times` REST requests with this error."""
-        self._rest.refusals.extend(RefusedError(code, message, status) for _ in range(times))
+        refused = [RefusedError(code, message, status, retry_after=retry_after) for _ in range(times)]
+        self._rest.refusals.extend(refused)
 
     # Calls.
 

@@ -11,6 +11,8 @@ from patter_nb.testing.twilio.process import TwilioProcess
 
 from .conftest import HTTP, MEDIA, stream_twiml, tone
 
+SOON = {"hang_up_seconds": 0.2, "no_reply_seconds": 1}
+
 pytestmark = pytest.mark.slow
 
 
@@ -30,7 +32,7 @@ def test_a_process_calls_in_and_reports_the_gaps_that_it_heard(app):
         async with asyncio.timeout(60), app.listening(), TwilioProcess("--synthetic", "--number", "+15550009999") as carrier:
             carrier.order("route", host=HTTP, port=app.http_port)
             carrier.order("route", host=MEDIA, port=app.media_port)
-            sid = await carrier.call([{"tone_seconds": 0.1, "wait_seconds": 2.5}], url=url, hang_up_seconds=0.2, no_reply_seconds=1)
+            sid = await carrier.call([{"tone_seconds": 0.1, "wait_seconds": 2.5}], url=url, **SOON)
             ended = await carrier.fact("ended", call_sid=sid)
             price = await carrier.fact("price", call_sid=sid)
             carrier.order("shout")
