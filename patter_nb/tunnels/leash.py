@@ -28,8 +28,8 @@ def main(command: list[str]) -> None:
     except subprocess.TimeoutExpired:
         program.kill()
         program.wait()
-    if hasattr(os, "killpg"):
-        os.killpg(0, signal.SIGKILL)  # the group is ours alone: what the program has started, and this process
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the group is ours alone: what the program has started, and this
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
