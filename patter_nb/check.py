@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from patter_nb.carriers.twilio.rest import NumberResource, TwilioRest
     from patter_nb.carriers.twilio.settings import Twilio
     from patter_nb.records.store import Store
+    from patter_nb.telephony.server import PhoneServer
 
 SECONDS = 15.0
 """How long one thing may take to be looked at."""
@@ -144,6 +145,7 @@ class Checks:
     _phone_number: str
     _tunnel: Any
     _store: Store | None
+    _server: PhoneServer | None
 
     async def check(self, agent: Agent | None = None, *, to: str = "", port: int = 8000) -> Report:
         """Look at everything that a call needs, and call nobody: keys, account, number, tunnel, port, agent, store.
@@ -151,9 +153,10 @@ class Checks:
         `agent`: its providers are asked whether they are ready. `to`: a number you mean to call; a trial account calls verified
         ones only. Returns a report, which a cell shows; `report.ok` says whether nothing stands in the way.
         """
+        origin = "" if self._server is None or self._server.stopped else self._server.origin
         found = await asyncio.gather(
-            _carrier_findings(self._carrier, self._phone_number, to),
-            _looked("tunnel", _tunnel_findings(self._tunnel)),
+            _carrier_findings(self._carrier, self._phone_number, to, origin),
+            _looked("tunnel", _tunnel_findings(self._tunnel, origin)),
             _looked("port", _port_findings(port)),
             _looked("agent", agent_findings(agent)),
             _looked("store", _store_findings(self._store)),
@@ -186,7 +189,7 @@ def _sentence(text: str) -> str:
 # The carrier.
 
 
-async def _carrier_findings(carrier: Twilio | None, number: str, to: str) -> list[Finding]:
+async def _carrier_findings(carrier: Twilio | None, number: str, to: str, origin: str) -> list[Finding]:
     if carrier is None:
         remedy = "Give Patter(carrier=Twilio(), phone_number=...) to call and be called; test() needs neither."
         return [Finding("keys", False, "There is no carrier.", remedy)]
@@ -203,7 +206,7 @@ async def _carrier_findings(carrier: Twilio | None, number: str, to: str) -> lis
             return [*found, *account]
         others = await asyncio.gather(
             _looked("balance", _balance_findings(rest)),
-            _looked("number", _number_findings(rest, number)),
+            _looked("number", _number_findings(rest, number, origin)),
         )
     finally:
         await rest.close()
@@ -252,7 +255,7 @@ async def _balance_findings(rest: TwilioRest) -> list[Finding]:
     return [Finding("balance", None if low else True, said, "Add funds in Twilio's console." if low else "")]
 
 
-async def _number_findings(rest: TwilioRest, number: str) -> list[Finding]:
+async def _number_findings(rest: TwilioRest, number: str, origin: str) -> list[Finding]:
     if not number:
         return [Finding("number", False, "There is no phone_number.", 'Give Patter(phone_number="+1..."), one of your account.')]
     owned = await rest.find_number(number)
@@ -261,13 +264,15 @@ async def _number_findings(rest: TwilioRest, number: str) -> list[Finding]:
         return [Finding("number", False, said, "Give one as it stands in Twilio's console, or the account that owns it.")]
     if not owned.voice:
         return [Finding("number", False, f"{mask_number(number)} takes no calls.", "Buy a number with the capability Voice.")]
-    return [Finding("number", True, f"{mask_number(number)} is yours and takes calls."), webhook_finding(owned)]
+    return [Finding("number", True, f"{mask_number(number)} is yours and takes calls."), _webhook_finding(owned, origin)]
 
 
-def webhook_finding(number: NumberResource) -> Finding:
-    """What answers the number's calls."""
+def _webhook_finding(number: NumberResource, origin: str) -> Finding:
+    """What answers the number's calls. `origin`: our public address, if there is one."""
     if (taken := taken_by(number)) is not None:
         return failed("webhook", CarrierError(taken))
+    if origin and pointing(number).voice_url.startswith(f"{origin}/"):
+        return Finding("webhook", True, f"{mask_number(number.phone_number)} points to this notebook.")
     said = f"{mask_number(number.phone_number)} points to {shown(pointing(number).voice_url) or NOWHERE}."
     return Finding("webhook", None, said, "serve() shows what it would change, and asks.")
 
@@ -275,7 +280,9 @@ def webhook_finding(number: NumberResource) -> Finding:
 # This machine.
 
 
-async def _tunnel_findings(tunnel: Any) -> list[Finding]:
+async def _tunnel_findings(tunnel: Any, origin: str) -> list[Finding]:
+    if origin:
+        return [Finding("tunnel", True, f"This notebook is public as {origin}.")]
     if not tunnel:
         said = "No tunnel is set: the carrier cannot reach this machine without one."
         return [Finding("tunnel", None, said, "Give tunnel=True, Ngrok() or Static(...) to Patter() or to serve().")]

@@ -91,7 +91,7 @@ class NumberWebhook:
         """`serve()` was run again, and says this of the number. What points here stays so until the end."""
         self._manage = manage
         if not self.points_here:
-            self._close_question(f"{self._shown}: asked again below.")
+            self._drop_question("This is not asked any more: the cell was run again.")
             await self.begin()
 
     async def _decide(self, number: NumberResource, found: Pointing) -> None:
@@ -110,7 +110,7 @@ class NumberWebhook:
         if self._changing is not None:
             await asyncio.wait([self._changing])
         async with self._lock:
-            self._close_question(f"{self._shown} was left as it is: the server stopped before an answer.")
+            self._drop_question("The number was left as it is: the server stopped before an answer.")
             if self._before is None:
                 return
             try:
@@ -218,6 +218,11 @@ class NumberWebhook:
             self._tell(text)
         else:
             self._close_question(text, pointed=pointed)
+
+    def _drop_question(self, text: str) -> None:
+        if self._asking is not None:
+            self._asking.lapse(text)
+            self._asking = None
 
     def _close_question(self, text: str, *, pointed: bool = False) -> None:
         if self._asking is not None:

@@ -61,6 +61,9 @@ class Asking(Protocol):
     def say(self, text: str, *, pointed: bool = False) -> None:
         """What has become of it, in the place of the question. `pointed`: the number points here now. On the loop."""
 
+    def lapse(self, text: str) -> None:
+        """It is not asked any more, and was not answered. On the loop."""
+
 
 def ask(question: Question, tell: Callable[[str], None]) -> Asking:
     """Ask, on the running loop. `tell` takes the lines of whoever has no buttons."""
@@ -81,6 +84,9 @@ class _Line:
 
     def say(self, text: str, *, pointed: bool = False) -> None:  # noqa: ARG002 (the line says it)
         self._tell(text)
+
+    def lapse(self, text: str) -> None:
+        pass
 
 
 class _Prompt:
@@ -104,6 +110,9 @@ class _Prompt:
     def say(self, text: str, *, pointed: bool = False) -> None:  # noqa: ARG002 (the line says it)
         self._task.cancel()
         self._tell(text)
+
+    def lapse(self, text: str) -> None:
+        self.say(text)
 
 
 class _Buttons:
@@ -140,6 +149,9 @@ class _Buttons:
         self._words.value = _asked(self._question, answered=True, pointed=pointed)
         self._outcome.value = f'<p role="status">{markup(POINTED if pointed else text)}</p>'
         self._outcome.layout.display = ""
+
+    def lapse(self, text: str) -> None:
+        self.say(text)
 
     def _answer(self, yes: bool) -> None:
         if not self._answered:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -15,12 +16,14 @@ from typing import Any
 
 import pytest
 
+from patter_nb import Patter, ScriptedLLM, ScriptedSTT, ScriptedTTS
 from patter_nb.carriers.twilio.rest import TwilioRest
 from patter_nb.errors import CarrierError, ConfigError
 from patter_nb.telephony import number as module
 from patter_nb.telephony import number_question
 from patter_nb.telephony.number import NumberWebhook
 from patter_nb.telephony.number_records import FOLDER, read_changes, seal, shown, unseal
+from patter_nb.testing.twilio import TwilioSimulator
 
 spec = importlib.util.spec_from_file_location("tests_account", Path(__file__).parents[1] / "account.py")
 assert spec is not None and spec.loader is not None
@@ -378,6 +381,8 @@ class Answers:
     def say(self, text: str, *, pointed: bool = False) -> None:
         self.said.append(text)
 
+    lapse = say
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Answers]:
@@ -435,7 +440,7 @@ def test_an_answer_after_the_end_changes_nothing(tmp_path: Path, asked: list[Ans
             await number.end()
             asked[0].question.answer(True)
         assert there.changes == []
-        assert asked[0].said == ["+1•••••1234 was left as it is: the server stopped before an answer."]
+        assert asked[0].said == ["The number was left as it is: the server stopped before an answer."]
 
     run(scene)
 
@@ -490,9 +495,9 @@ def test_where_nobody_can_answer_one_line_says_how(tmp_path: Path) -> None:
     async def scene(there: Any) -> None:
         async with webhook(there, tmp_path, manage=None) as (number, told):
             await number.begin()
-            assert told == [f"+1•••••1234 points to {SHOP}, not here. manage_webhook=True points it to {HERE}."]
             assert there.changes == []
             await number.end()
+            assert told == [f"+1•••••1234 points to {SHOP}, not here. manage_webhook=True points it to {HERE}."]
 
     run(scene)
 
@@ -548,3 +553,44 @@ def test_only_the_secret_that_sealed_it_opens_it() -> None:
 def test_without_a_secret_nothing_is_kept() -> None:
     assert seal("https://ann:secret@x", "") == ""
     assert unseal("", "") == "null"
+
+
+# The whole way, over the simulated carrier.
+
+
+def test_serve_points_the_number_here_when_it_is_said_in_a_cell_that_runs_again_and_stop_puts_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+    async def points_to(sim: TwilioSimulator) -> str:
+        rest = TwilioRest(sim.carrier)
+        number = await rest.find_number(sim.number)
+        await rest.close()
+        assert number is not None
+        return number.voice_url
+
+    async def main() -> None:
+        async with asyncio.timeout(30), TwilioSimulator() as sim:
+            phone = Patter(carrier=sim.carrier, phone_number=sim.number, tunnel=sim.tunnel)
+            agent = phone.agent("A test.", stt=ScriptedSTT([]), llm=ScriptedLLM([]), tts=ScriptedTTS())
+            was = await points_to(sim)
+            server = await phone.serve(agent, port=port, block=False)
+            assert await points_to(sim) == was
+            assert await phone.serve(agent, port=port, block=False, manage_webhook=True) is server
+            assert await points_to(sim) == f"{server.origin}/webhooks/twilio/answer"
+            report = await phone.check(agent, port=port)
+            assert report["webhook"].said == "+1•••••1234 points to this notebook."
+            assert report["tunnel"].said == f"This notebook is public as {server.origin}."
+            assert report["port"].said == f"Port {port} is served by this notebook already."
+            await server.stop()
+            assert await points_to(sim) == was
+            phone.store.close()
+
+    asyncio.run(main())
+    out = capsys.readouterr().out
+    assert out.count("manage_webhook=True points it to") == 1
+    assert out.count(" → https://") == 1
+    assert "was left as it is" not in out
