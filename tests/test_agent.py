@@ -87,6 +87,8 @@ BAD = [
     ({"hangover_ms": float("nan")}, ConfigError, "hangover_ms is nan; it must lie from 150 to 5000."),
     ({"barge_in_threshold_ms": -1}, ConfigError, "barge_in_threshold_ms is -1; it must lie from 0 to 5000."),
     ({"max_duration_seconds": 0}, ConfigError, "max_duration_seconds is 0; it must lie from 1 to 14400."),
+    ({"max_cost_usd": 0}, ConfigError, "max_cost_usd is 0; it must lie from 0.01 to 1000."),
+    ({"max_cost_usd": "2"}, ConfigTypeError, "max_cost_usd is str '2'; it must be a number from 0.01 to 1000."),
     ({"aggressive_first_flush": 1}, ConfigTypeError, "aggressive_first_flush is int 1; it must be True or False."),
     ({"prewarm_first_message": "yes"}, ConfigTypeError, "prewarm_first_message is str 'yes'; it must be True, False or None."),
     ({"prewarm_first_message": 0}, ConfigTypeError, "prewarm_first_message is int 0; it must be True, False or None."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from patter_nb.callers import Line
 from patter_nb.notebook.studio.calls_rows import call_row, turn_detail, turn_row
 from patter_nb.notebook.studio.live_turn import legend
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.records.facts import CallFacts
+from patter_nb.records.log import CallLog
 from patter_nb.tools import tool
 from patter_nb.turns.messages import ToolRequest
 
@@ -44,6 +47,37 @@ def test_a_call_is_a_line_with_its_gap_its_cost_and_its_end(read):
     assert row["gap_ms"] == pytest.approx(call.gap_ms(0.5))
     assert (row["ended"], row["error"]) == ("caller hung up", "")
     assert (row["usd"], row["unknown"]) == (pytest.approx(call.total.usd), [])
+
+
+CASES = [
+    # its direction, what its carrier told, how it ended; who it was with, how it stands, what is remarked
+    ("outbound", [("dialed", {"carrier_call_id": "CA1"})], None, ("call to •••77", "dialing", [])),
+    ("inbound", [("incoming", {"carrier_call_id": "CA1"})], None, ("call from •••34", "ringing", [])),
+    (
+        "outbound", [("carrier_status", {"status": "busy", "reason": None})], "busy",
+        ("call to •••77", "busy", ["The line is busy: call again later."]),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("direction", "events", "end", "expected"), CASES)
+def test_a_call_that_nobody_answered_is_a_line_without_a_length(direction, events, end, expected):
+    log = CallLog(None)
+    log.begin(
+        CallFacts(
+            call_id="c", agent="reception", revision=1, direction=direction, carrier="twilio", source="telephone",
+            caller="+12125550134", callee="+12125559877", started_at=datetime.now(UTC),
+        )
+    )  # fmt: skip
+    for kind, data in events:
+        log.event("c", 0.0, kind, data)
+    if end is not None:
+        log.finish("c", duration_seconds=0.0, end_reason=end)
+    row = call_row(log.reading("c"))
+    assert (row["who"], row["standing"], row["remarks"]) == expected
+    assert (row["seconds"], row["over"], row["turns"], row["gap_ms"], row["usd"]) == (None, end is not None, 0, None, 0.0)
+    assert "5550134" not in str(row)
+    assert "5559877" not in str(row)
 
 
 def test_a_cost_that_is_not_known_says_why(read):

@@ -49,7 +49,8 @@ def offered(desk):
 def test_a_pipeline_is_not_offered_what_an_engine_has_and_every_field_says_when_it_applies(offered):
     found = offered(agent())
     assert not {"voice", "model", "barge_in_confirm_ms", "name"} & found.keys()
-    assert {found[name]["when"] for name in ("system_prompt", "hangover_ms", "max_duration_seconds")} == {"next turn"}
+    at_once = ("system_prompt", "hangover_ms", "max_duration_seconds", "max_cost_usd")
+    assert {found[name]["when"] for name in at_once} == {"next turn"}
     assert {found[name]["when"] for name in ("first_message", "language")} == {"next call"}
 
 
