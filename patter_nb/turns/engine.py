@@ -60,8 +60,7 @@ goodbye ends the call at once. A reply that a provider begins by itself is cance
 hang-up carried out; until it is answered the call goes on as ever. The caller is released to whoever answered when the agent
 has finished, at the latest after `RELEASE_SECONDS`. When a transfer fails the model is told, and answers to that.
 
-**Machines.** A message for a machine that records is said at once, whatever is being said, and instead of a greeting; after it
-the call ends. No other verdict on who answered changes anything.
+**Machines.** A message for a machine that records is said at once and instead of a greeting, and the call ends after it.
 
 **Edits.** `govern` puts other numbers in force at once. The session calls it when it begins a reply with another revision of
 the agent, so that a reply and all that follows it are governed by the same numbers.
@@ -70,8 +69,7 @@ the agent, so that a reply and all that follows it are governed by the same numb
 by `goodbye_seconds`. When the caller hangs up, the agent stops at once and nothing more is ordered; but a final that was asked
 for (for a voice that went on it is asked for then) is waited for `last_words_seconds`: its words stand where they belong, in
 the turn of the caller or as overlap. Until it is in, or the recogniser has failed, or the time is over, only words and late
-facts are noted, and no sound is reported to hold none. `EndCall` is the last command: after it nothing is noted and no timer
-runs.
+facts are noted, and no sound is reported to hold none. `EndCall` is the last command: nothing is noted after it.
 
 **Rows.** A turn is closed by `Floor.close` alone. Its row follows at once, or when the words of an overlap and the
 instant of a clear are in: at the latest `final_timeout_seconds` later, before the next answer to the caller, and
