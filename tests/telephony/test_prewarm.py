@@ -364,6 +364,18 @@ def test_no_more_than_a_number_of_calls_are_warm_at_once(ring: Callable[..., Wor
     assert world.heard == [GREETING, "First answer."]
 
 
+def test_what_has_waited_too_long_makes_room_for_others(ring: Callable[..., World]) -> None:
+    async def act(world: World) -> None:
+        others = [Warm.begin(world.agent, CALL, world.log) for _ in range(MOST_PARKED)]
+        await asyncio.sleep(OPENING_SECONDS + PARKED_SECONDS + 0.1)
+        async with world.begin():
+            pass
+        for each in others:
+            await each.close()
+
+    assert ring(act).events("prewarm_full") == []
+
+
 def test_a_call_that_was_answered_is_none_of_the_parked(ring: Callable[..., World]) -> None:
     async def act(world: World) -> None:
         async with world.begin() as mine:
@@ -525,6 +537,7 @@ def test_what_cannot_be_opened_ahead_is_told_and_opened_at_the_answer(
     assert world.heard == [GREETING, "First answer."]
     assert world.events("transcription_failed") == []
     assert world.prewarmed["used"]
+    assert (kind in world.prewarmed["providers"]) is (seconds == 0.0)
 
 
 @pytest.mark.parametrize("error", [None, ProviderError("It heard nothing for too long.", provider="scripted")])
