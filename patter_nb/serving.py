@@ -149,7 +149,7 @@ class Serving(Lines):
             raise ConfigError("agent is missing: give the agent that talks, call(to, agent=...), or serve one first.")
         given = (on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
         says = served.voicemail if voicemail_message is None and served is not None else voicemail_message or ""
-        records = served.recording if recording is None and served is not None else bool(recording)
+        records = recording if recording is not None else served is not None and served.recording
         terms = Terms(
             agent=chosen,
             callbacks=self._callbacks(*given, otherwise=None if served is None else served.callbacks),

@@ -1,0 +1,444 @@
+"""`serve()`, `call()` and `ready`, held against a simulated Twilio over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Any
+
+import httpx
+import pytest
+
+from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, PatterError, PatterWarning
+from patter_nb.phone import Patter
+from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from patter_nb.testing import TwilioSimulator
+from patter_nb.testing.twilio import Callee
+from patter_nb.tunnels import OpenTunnel, Static
+
+pytestmark = pytest.mark.slow
+
+WAIT_SECONDS = 20.0
+OTHER = "+15557654321"
+
+
+def run(main: Any) -> Any:
+    return asyncio.run(asyncio.wait_for(main, 60))
+
+
+def scripted(phone: Patter, **settings: Any) -> Any:
+    given = {"stt": ScriptedSTT(["one", "two"]), "llm": ScriptedLLM(["First.", "Second."]), "tts": ScriptedTTS()}
+    return phone.agent("A test.", **{**given, "first_message": "Hi.", **settings})
+
+
+@contextlib.asynccontextmanager
+async def on_line(**settings: Any) -> Any:
+    """A simulated account, and a phone on its number."""
+    async with TwilioSimulator(synthetic=True) as simulator:
+        given = {"carrier": simulator.carrier, "phone_number": simulator.number, "tunnel": simulator.tunnel, "store": False}
+        phone = Patter(**{**given, **settings})
+        try:
+            yield simulator, phone
+        finally:
+            await phone.disconnect()
+
+
+async def served(phone: Patter, agent: Any = None, **settings: Any) -> Any:
+    given = {"port": 0, "manage_webhook": True, "block": False, **settings}
+    return await phone.serve(scripted(phone) if agent is None else agent, **given)
+
+
+async def held(simulator: TwilioSimulator, phone: Patter, caller: Any = ("Hello.",)) -> Any:
+    """A call that came in, when it is over on both sides."""
+    line = await simulator.call(list(caller))
+    await line.ended()
+    call = phone.last_call
+    assert call is not None
+    return await call.ended(WAIT_SECONDS)
+
+
+async def answered(simulator: TwilioSimulator, phone: Patter) -> None:
+    """Wait until the call that comes in is on."""
+    (call,) = await simulator.until(lambda _: phone.live_calls)
+    async for event in call.stream():
+        if event.kind == "answered":
+            return
+
+
+def test_a_call_that_comes_in_is_answered_by_the_agent_that_is_served():
+    async def main():
+        async with on_line() as (simulator, phone):
+            await served(phone)
+            call = await held(simulator, phone)
+            return call, phone.calls.iloc[0]
+
+    call, row = run(main())
+    assert [line["text"] for line in call.transcript] == ["Hi.", "one", "First."]
+    assert (row["direction"], row["carrier"], row["outcome"], row["source"]) == ("inbound", "twilio", "answered", "telephone")
+    assert call.carrier_call_id == row["carrier_call_id"]
+    assert call.carrier_call_id.startswith("CA")
+    assert call.id.startswith("call_")
+
+
+def test_a_call_is_placed_and_awaiting_it_waits_for_the_dial_alone():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.5)
+            await served(phone)
+            call = await phone.call(OTHER)
+            assert (call.state, call.duration_seconds) == ("running", 0.0)
+            assert call.carrier_call_id.startswith("CA")
+            await call.ended(WAIT_SECONDS)
+            return phone.calls.iloc[0]
+
+    row = run(main())
+    assert (row["direction"], row["outcome"], row["answered_by"]) == ("outbound", "answered", "human")
+    assert row["turns"] == 1
+
+
+NOBODY = [("busy", "busy"), ("no-answer", "no_answer"), ("failed", "failed")]
+
+
+@pytest.mark.parametrize(("kind", "outcome"), NOBODY)
+def test_a_call_that_nobody_answers_is_a_row_and_no_error(kind, outcome):
+    ends: list[Any] = []
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(kind=kind, answers_after_seconds=0.2)
+            await served(phone)
+            call = await phone.call(OTHER, ring_timeout=5, on_call_end=ends.append)
+            await call.ended(WAIT_SECONDS)
+            return call, phone.calls.iloc[0]
+
+    call, row = run(main())
+    assert (row["outcome"], row["duration_seconds"], call.error) == (outcome, 0.0, None)
+    assert [end["end_reason"] for end in ends] == [outcome.replace("_", " ")]
+
+
+def test_a_dial_that_the_carrier_refuses_raises_where_it_is_awaited_and_is_a_row():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.trial = True
+            await served(phone)
+            with pytest.raises(CarrierError, match="a trial account calls verified numbers only"):
+                await phone.call(OTHER)
+            assert len(asyncio.all_tasks()) < 20
+            return phone.calls.iloc[0]
+
+    row = run(main())
+    assert (row["outcome"], row["end_reason"]) == ("failed", "failed")
+    assert OTHER not in str(row["error"])
+
+
+def test_a_call_without_a_server_starts_one():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            call = await phone.call(OTHER, agent=scripted(phone), wait=True)
+            assert call.state == "ended"
+            assert (await phone.ready) == simulator.tunnel.hostname
+            refused = await simulator.call(url=f"https://{simulator.tunnel.hostname}/webhooks/twilio/answer")
+            await refused.ended()
+            return simulator.posted("voice")[-1]
+
+    assert "<Reject" in run(main()).body
+
+
+def test_each_call_has_the_agent_and_the_first_words_it_was_ordered_with():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2, greets_after_seconds=None)
+            await served(phone)
+            other = scripted(phone, name="other", llm=ScriptedLLM(["Other."]), first_message="Other here.")
+            first = phone.call(OTHER, agent=other)
+            second = phone.call("+15557654322", agent=other, first_message="As ordered.")
+            third = asyncio.ensure_future(held(simulator, phone))
+            for call in (first, second):
+                await call.ended(WAIT_SECONDS)
+            await third
+            return [call.transcript[0]["text"] for call in phone._calls]
+
+    assert sorted(run(main())) == ["As ordered.", "Hi.", "Other here."]
+
+
+def test_serving_again_gives_the_same_server_back_and_changes_what_comes_next():
+    async def main():
+        async with on_line() as (simulator, phone):
+            server = await served(phone)
+            again = await served(phone, scripted(phone, name="second", first_message="Hello again."), port=server.port)
+            call = await held(simulator, phone)
+            return server is again, call.transcript[0]["text"]
+
+    assert run(main()) == (True, "Hello again.")
+
+
+def test_a_cell_that_was_run_again_with_a_new_phone_takes_the_server_over_with_the_call_that_is_on():
+    async def main():
+        async with on_line() as (simulator, phone):
+            server = await served(phone)
+            line = await simulator.call([])
+            await answered(simulator, phone)
+            other = Patter(carrier=phone._carrier, phone_number=phone._phone_number, tunnel=simulator.tunnel, store=False)
+            again = await served(other, scripted(other, first_message="New."), port=server.port)
+            assert again is server
+            assert await other.ready == simulator.tunnel.hostname
+            await phone.disconnect()  # the server is no longer its own
+            assert not server.stopped
+            assert phone.live_calls[0].state == "running"
+            line.hang_up()
+            await phone.last_call.ended(WAIT_SECONDS)
+            call = await held(simulator, other)
+            await other.disconnect()
+            return server.stopped, call.transcript[0]["text"]
+
+    assert run(main()) == (True, "New.")
+
+
+def test_a_server_that_stops_ends_its_calls_and_frees_its_port():
+    async def main():
+        async with on_line() as (simulator, phone):
+            server = await served(phone)
+            port, line = server.port, await simulator.call([])
+            await answered(simulator, phone)
+            await server.stop()
+            await line.ended()
+            assert phone.last_call.end_reason == "server stopped"
+            with socket.socket() as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind(("127.0.0.1", port))
+            again = await served(phone)
+            assert again is not server
+            return (await held(simulator, phone)).transcript[0]["text"]
+
+    assert run(main()) == "Hi."
+
+
+def test_ready_waits_and_is_new_with_each_start_and_says_why_it_failed():
+    class Broken:
+        def open(self, port: int, tell: Any) -> Any:
+            @contextlib.asynccontextmanager
+            async def opening() -> Any:
+                raise PatterError("The tunnel did not open: no network.")
+                yield
+
+            return opening()
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            serving = asyncio.create_task(phone.serve(scripted(phone), port=0, manage_webhook=True, block=True))
+            first = phone.ready
+            assert await phone.tunnel_ready == await first == simulator.tunnel.hostname
+            await phone.disconnect()
+            await serving
+            second = phone.ready
+            assert second is not first
+            assert not second.done()
+            with pytest.raises(PatterError, match="no network"):
+                await served(phone, tunnel=Broken())
+            with pytest.raises(PatterError, match="no network"):
+                await second
+            with pytest.raises(PatterError, match="no network"):
+                await phone.ready
+            await served(phone)
+            return await phone.ready
+
+    assert run(main()) == "rehearsal.example.com"
+
+
+def test_a_tunnel_that_is_lost_is_opened_again_under_its_new_name():
+    hosts = iter(["first.example.com", "second.example.com"])
+
+    class Fickle:
+        def __init__(self, simulator: TwilioSimulator) -> None:
+            self.simulator = simulator
+            self.lost: asyncio.Future[str]
+
+        @contextlib.asynccontextmanager
+        async def open(self, port: int, tell: Any) -> Any:
+            host = next(hosts)
+            self.simulator.route(host, port)
+            self.lost = asyncio.get_running_loop().create_future()
+            yield OpenTunnel(host, self.lost)
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            tunnel = Fickle(simulator)
+            server = await served(phone, tunnel=tunnel)
+            assert server.host == "first.example.com"
+            tunnel.lost.set_result("the wire was cut")
+            await simulator.until(lambda _: server.host == "second.example.com")
+            assert await phone.ready == "second.example.com"
+            return (await held(simulator, phone)).end_reason
+
+    assert run(main()) == "caller hung up"
+
+
+def test_in_a_script_serving_lasts_until_it_is_stopped_and_an_interrupt_stops_it():
+    async def main():
+        async with on_line() as (_, phone):
+            serving = asyncio.create_task(phone.serve(scripted(phone), port=0, manage_webhook=True))
+            await phone.ready
+            server = phone._server
+            assert not serving.done()
+            serving.cancel()
+            await asyncio.wait((serving,))
+            return server.stopped
+
+    assert run(main())
+
+
+def test_a_phone_in_async_with_stops_its_server_at_the_end():
+    async def main():
+        async with on_line() as (_, phone):
+            async with phone as same:
+                assert same is phone
+                server = await served(phone)
+                assert not server.stopped
+            return server.stopped
+
+    assert run(main())
+
+
+def test_a_port_that_another_process_has_is_an_error_with_its_remedy():
+    async def main():
+        async with on_line() as (_, phone):
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))
+                taken.listen()
+                with pytest.raises(OSError, match="is taken: stop what uses it, or give another port"):
+                    await served(phone, port=taken.getsockname()[1])
+
+    run(main())
+
+
+def test_a_real_call_goes_on_when_nobody_waits_for_it_any_more():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            await served(phone)
+            call = await phone.call(OTHER)
+            waiting = asyncio.create_task(call.ended())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+            assert call.state == "running"
+            return (await call.ended(WAIT_SECONDS)).end_reason
+
+    assert run(main()) == "caller hung up"
+
+
+def test_a_call_that_still_rings_can_be_hung_up():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(answers_after_seconds=20)
+            await served(phone)
+            call = await phone.call(OTHER)
+            call.stop()
+            await call.ended(WAIT_SECONDS)
+            (line,) = simulator.lines.values()
+            await line.ended()
+            return line.status, call.end_reason
+
+    assert run(main()) == ("canceled", "stopped")
+
+
+def test_the_other_side_of_the_line_is_told_what_the_agent_did():
+    """Keys both ways, both recordings, and the price that the carrier charged."""
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2, hang_up_seconds=2)
+            server = await served(phone, recording=True)
+            call = await phone.call(OTHER)
+            call.send_dtmf("42#")
+            await call.ended(WAIT_SECONDS)
+            (line,) = simulator.lines.values()
+            await line.ended()
+            await simulator.until(lambda _: simulator.posted("recording"))
+            await server.afterwards.done(call.id)
+            assert {"carrier_price", "carrier_recording"} <= set(call.events["kind"])
+            return line, call, phone.calls.iloc[0]
+
+    line, call, row = run(main())
+    assert line.keys == "42#"
+    assert call.audio is not None
+    assert row["carrier_price_usd"] == pytest.approx(0.014)
+
+
+WRONG_CALLS = [
+    ({"to": "5557654321"}, ConfigError, "to must be a number in E.164"),
+    ({"to": OTHER, "ring_timeout": 1}, ConfigError, "ring_timeout is 1; it must be seconds from 5 to 600."),
+    ({"to": OTHER, "ring_timeout": True}, ConfigError, "ring_timeout is True"),
+    ({"to": OTHER, "from_number": "x"}, ConfigError, "from_number must be a number in E.164"),
+    ({"to": OTHER, "voicemail_message": 5}, ConfigTypeError, "voicemail_message is int; it must be a string."),
+    ({"to": OTHER, "first_message": 5}, ConfigTypeError, "first_message is int; it must be a string."),
+    ({"to": OTHER, "recording": "yes"}, ConfigTypeError, "recording"),
+    ({"to": OTHER, "on_call_end": 5}, ConfigTypeError, "on_call_end is int"),
+]
+
+
+@pytest.mark.parametrize(("order", "kind", "sentence"), WRONG_CALLS)
+def test_a_call_that_cannot_be_says_why_before_anything_is_dialled(order, kind, sentence):
+    async def main():
+        async with on_line() as (simulator, phone):
+            agent = scripted(phone)
+            with pytest.raises(kind, match=sentence):
+                phone.call(agent=agent, **order)
+            assert len(phone.calls) == 0
+            assert simulator.requests == []
+
+    run(main())
+
+
+def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
+    async def main():
+        bare = Patter(store=False)
+        with pytest.raises(ConfigError, match=r"carrier is missing: Patter\(carrier=Twilio\(\)"):
+            await bare.serve(scripted(bare), block=False)
+        with pytest.raises(ConfigError, match="phone_number is missing"):
+            bare.call(OTHER, agent=scripted(bare))
+        async with on_line(tunnel=None) as (_, phone):
+            with pytest.raises(ConfigError, match="tunnel is missing: a carrier must reach this machine"):
+                await served(phone)
+            with pytest.raises(ConfigError, match="agent is missing: give the agent that talks"):
+                phone.call(OTHER)
+            with pytest.raises(ConfigTypeError, match="agent is str; it must be an Agent"):
+                await phone.serve("agent", block=False)
+
+    run(main())
+
+
+def test_a_dashboard_that_is_not_there_yet_is_told_once():
+    async def main():
+        async with on_line() as (_, phone):
+            with pytest.warns(PatterWarning, match="dashboard has no effect"):
+                await served(phone, dashboard=True)
+
+    run(main())
+
+
+def test_the_carriers_port_answers_with_nothing_but_its_webhooks():
+    async def main():
+        async with on_line() as (_, phone):
+            server = await served(phone)
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as client:
+                found = [await client.get(path) for path in ("/health", "/", "/docs", "/softphone", "/openapi.json")]
+                posted = await client.post("/webhooks/twilio/answer", data={"CallSid": "CA" + "0" * 32})
+            return [answer.status_code for answer in found], posted.status_code
+
+    assert run(main()) == ([200, 404, 404, 404, 404], 403)
+
+
+def test_a_static_name_is_what_signatures_are_checked_against():
+    async def main():
+        async with on_line(tunnel=Static("calls.example.com")) as (simulator, phone):
+            server = await served(phone)
+            simulator.route("calls.example.com", server.port)
+            return (await held(simulator, phone)).end_reason, repr(server)
+
+    reason, shown = run(main())
+    assert reason == "caller hung up"
+    assert "https://calls.example.com" in shown
+    assert "+15550001234" not in shown
