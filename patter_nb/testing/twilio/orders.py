@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from patter_nb.testing.twilio.calling import Detection, Order
 from patter_nb.testing.twilio.line import StatusCallback
-from patter_nb.testing.twilio.resources import RefusedError
+from patter_nb.testing.twilio.resources import E164, RefusedError
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
 _EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
 _MOST_TWIML = 4000
 """Characters of TwiML within a request."""
@@ -25,7 +23,7 @@ CREATE = frozenset(
     }
 )
 UPDATE = frozenset({"Twiml", "Url", "Method", "Status"})
-RECORD = frozenset({"RecordingChannels", *(f"RecordingStatusCallback{part}" for part in ("", "Method", "Event"))})
+RECORD = frozenset({"RecordingChannels", "RecordingTrack", *(f"RecordingStatusCallback{part}" for part in ("", "Method", "Event"))})
 NUMBER = frozenset({"VoiceUrl", "VoiceMethod", "StatusCallback", "StatusCallbackMethod", "FriendlyName"})
 
 
@@ -113,11 +111,11 @@ def _parties(given: Given, rights: Rights) -> tuple[str, str]:
     to_number, from_number = given.one("To"), given.one("From")
     if not to_number:
         raise RefusedError(21201, "No 'To' number is specified")
-    if not _E164.fullmatch(to_number):
+    if not E164.fullmatch(to_number):
         raise RefusedError(21211, f"The phone number you are attempting to call, {to_number}, is not valid.")
     if not from_number:
         raise RefusedError(21213, "No 'From' number is specified")
-    if not _E164.fullmatch(from_number):
+    if not E164.fullmatch(from_number):
         raise RefusedError(21212, f"The source phone number provided, {from_number}, is not valid.")
     if from_number not in rights.numbers and from_number not in rights.verified:
         message = f"The source phone number provided, {from_number}, is not yet verified for your account."

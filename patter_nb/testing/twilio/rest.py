@@ -185,6 +185,7 @@ class Rest:
         line = self._line(sid)
         given = orders.Given(pairs, orders.RECORD)
         channels = given.choice("RecordingChannels", ("mono", "dual"), "mono")
+        given.choice("RecordingTrack", ("both",), "both")
         callback = given.url("RecordingStatusCallback", 21609)
         method = given.method("RecordingStatusCallbackMethod")
         if line.status != "in-progress":
