@@ -23,7 +23,12 @@ CREATE = frozenset(
     }
 )
 UPDATE = frozenset({"Twiml", "Url", "Method", "Status"})
-RECORD = frozenset({"RecordingChannels", "RecordingTrack", *(f"RecordingStatusCallback{part}" for part in ("", "Method", "Event"))})
+RECORD = frozenset(
+    {
+        *("RecordingChannels", "RecordingTrack"),
+        *("RecordingStatusCallback", "RecordingStatusCallbackMethod", "RecordingStatusCallbackEvent"),
+    }
+)
 NUMBER = frozenset({"VoiceUrl", "VoiceMethod", "StatusCallback", "StatusCallbackMethod", "FriendlyName"})
 
 
