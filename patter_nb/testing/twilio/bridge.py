@@ -19,8 +19,12 @@ ALONE_SECONDS = 0.2
 async def connect_number(line: SimulatedLine, verb: Verb) -> SimulatedLine:
     """Call a number for the person on the line, and connect the two while both stay. Returns the call that was made."""
     number = verb.text
-    caller_id = verb.attributes.get("callerId", line.from_number if line.direction == "inbound" else line.to_number)
+    caller_id = verb.attributes.get("callerId", line.from_number)
     child = line.exchange.add(SimulatedLine(line.exchange, "outbound-dial", caller_id, number, parent_sid=line.sid))
+    if fault := line.exchange.dial_fault(number, caller_id, {line.from_number, line.to_number}):
+        line.warn(*fault)
+        await child.finish("failed")
+        return child
     timeout = verb.attributes.get("timeout", "")
     seconds = float(timeout) if timeout.isdecimal() else DIAL_TIMEOUT_SECONDS
     ringing = asyncio.ensure_future(ring(child, seconds))

@@ -16,6 +16,7 @@ from patter_nb.testing.twilio.forms import Forms
 from patter_nb.testing.twilio.line import SimulatedLine
 from patter_nb.testing.twilio.posts import Posted, Posts
 from patter_nb.testing.twilio.recorder import CallRecording
+from patter_nb.testing.twilio.resources import E164
 
 if TYPE_CHECKING:
     from patter_nb.testing.twilio.simulator import TwilioSimulator
@@ -54,6 +55,17 @@ class Exchange:
 
     def callee_for(self, number: str) -> Callee:
         return self._simulator.callees.get(number, self._simulator.callee)
+
+    def dial_fault(self, number: str, caller_id: str, parties: set[str]) -> tuple[int, str] | None:
+        """Why a call may not dial `number` as `caller_id`, as Twilio numbers it. The numbers of its own call may be shown."""
+        sim = self._simulator
+        if caller_id not in {*sim.numbers, *sim.verified, *parties}:
+            return 13214, "the callerId of <Dial> is neither a number of the account nor verified"
+        if not E164.fullmatch(number):
+            return 13223, "the number of <Dial> is not valid"
+        if number.startswith(tuple(sim.blocked)):
+            return 13227, "the account has no permission to dial numbers of this region"
+        return None
 
     def changed(self) -> None:
         """Something happened that somebody may wait for."""

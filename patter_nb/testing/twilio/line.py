@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import uuid
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -115,8 +116,9 @@ class SimulatedLine:
         return self._over.done()
 
     def hang_up(self) -> None:
-        """The person hangs up."""
-        self.exchange.loop.call_soon_threadsafe(self.leave)
+        """The person hangs up. Harmless when the call is over."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the call ended with it
+            self.exchange.loop.call_soon_threadsafe(self.leave)
 
     def press(self, keys: str) -> None:
         """The person presses keys, one after the other."""

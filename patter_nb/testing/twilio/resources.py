@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from patter_nb.testing.twilio.recorder import CallRecording
 
 Json = dict[str, Any]
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+"""A telephone number."""
 
 
 class RefusedError(Exception):

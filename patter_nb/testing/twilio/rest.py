@@ -186,6 +186,7 @@ class Rest:
         given = orders.Given(pairs, orders.RECORD)
         channels = given.choice("RecordingChannels", ("mono", "dual"), "mono")
         given.choice("RecordingTrack", ("both",), "both")
+        given.choice("RecordingTrack", ("both",), "both")
         callback = given.url("RecordingStatusCallback", 21609)
         method = given.method("RecordingStatusCallbackMethod")
         if line.status != "in-progress":

@@ -126,7 +126,13 @@ class TwilioSimulator:
         loop = self._loop = runner.get_loop()
         self._thread = threading.Thread(target=_serve, args=(runner, loop), name="simulated carrier", daemon=True)
         self._thread.start()
-        self._there(self._open(port)).result(START_SECONDS)
+        opened = False
+        try:
+            self._there(self._open(port)).result(START_SECONDS)
+            opened = True
+        finally:
+            if not opened:
+                self._leave_thread()
 
     def close(self) -> None:
         """End every call and stop. Harmless twice."""
@@ -135,8 +141,12 @@ class TwilioSimulator:
         try:
             self._there(self._close()).result(START_SECONDS)
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(START_SECONDS)
+            self._leave_thread()
+
+    def _leave_thread(self) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(START_SECONDS)
 
     async def _open(self, port: int) -> None:
         from patter_nb.server import serve

@@ -23,7 +23,7 @@ _EACH = 0.1
 """Of a window's power, in the weaker of the two: 10 dB below the other at most."""
 _QUIETEST = 32768 * 10 ** (-45 / 20)
 _WINDOWS = 2
-"""In a row that must agree: a tone of 40 ms has two whole ones."""
+"""In a row that must agree, on a key as on its end: a tone of 40 ms has two whole ones."""
 
 BEEP_HZ, BEEP_SECONDS = 1000.0, 0.4
 FAX_HZ, FAX_SECONDS = 2100.0, 3.0
@@ -51,14 +51,14 @@ def key_tones(keys: str) -> Samples:
 
 def heard_keys(samples: Samples) -> str:
     """The keys whose tones are in the sound, in order."""
-    seen = _window_keys(samples)
     keys: list[str] = []
-    last, run = "", 0
-    for key in seen:
+    held, last, run = "", "", 0
+    for key in _window_keys(samples):
         run = run + 1 if key == last else 1
         last = key
-        if key and run == _WINDOWS:
-            keys.append(key)
+        if run == _WINDOWS and key != held:
+            held = key
+            keys += key
     return "".join(keys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from base64 import b64decode
@@ -14,6 +15,9 @@ from patter_nb.audio import g711
 from patter_nb.carriers.base import AudioReceived, MarkPlayed, SendAudio, SendMark, StreamStarted, StreamStopped
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.simulated import SimulatedCaller
+from patter_nb.carriers.simulated.far_end import FarEnd
+from patter_nb.carriers.simulated.hearing import Ear
+from patter_nb.carriers.simulated.script import Script
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
 from patter_nb.clock import CallClock, run_virtual
 
@@ -186,3 +190,46 @@ def test_hanging_up_ends_the_thread(line):
         if thread.name == "far-end":
             thread.join(60)
             assert not thread.is_alive()
+
+
+async def _far_end(act):
+    """Holds one call whose far end is acted upon from outside at its second 0.2."""
+    near, far = connection_pair()
+    ear, clock = Ear(), CallClock()
+    script = Script([], ear, expects_greeting=True, no_reply_seconds=60, hang_up_seconds=60)
+    end = FarEnd(far, clock, lines=[], script=script, ear=ear, noise=None, parameters={}, max_seconds=10)
+
+    async def intervene():
+        await clock.sleep_until(0.2)
+        await act(end)
+
+    messages = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(end.run())
+        group.create_task(intervene())
+        while (text := await near.receive()) is not None:
+            messages.append(json.loads(text))
+    return end, messages
+
+
+@pytest.mark.parametrize("by", ["caller", "carrier"])
+def test_it_hangs_up_when_it_is_told_and_reports_who_did(by):
+    async def act(end):
+        end.hang_up(by)
+        end.hang_up("limit")
+
+    end, messages = run_virtual(_far_end(act))
+    assert messages[-1]["event"] == "stop"
+    assert end.report().ended_by == by
+    assert end.report().duration_seconds == pytest.approx(0.2, abs=0.021)
+    assert end.position == len(end.report().heard)
+
+
+def test_a_key_that_is_pressed_from_outside_is_a_message_and_an_event():
+    async def act(end):
+        await end.press("#")
+        end.hang_up()
+
+    end, messages = run_virtual(_far_end(act))
+    assert [message["dtmf"]["digit"] for message in messages if message["event"] == "dtmf"] == ["#"]
+    assert [(event.kind, round(event.at, 1)) for event in end.report().events] == [("key_pressed", 0.2)]

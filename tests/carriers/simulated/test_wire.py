@@ -157,3 +157,9 @@ def test_a_misspelled_field_ends_the_call_and_is_told(hold, line):
 
     with pytest.raises(CarrierError, match=r"'media.media' with the fields \['audio'\].*\['payload'\]"):
         hold(SimulatedCaller([line()], expects_greeting=True), behave)
+
+
+def test_the_call_and_the_account_may_be_those_of_a_real_one():
+    wire = CarrierWire(account_sid="AC1", call_sid="CA1")
+    start, stop = json.loads(wire.start({}))["start"], json.loads(wire.stop())["stop"]
+    assert (start["accountSid"], start["callSid"]) == (stop["accountSid"], stop["callSid"]) == ("AC1", "CA1")

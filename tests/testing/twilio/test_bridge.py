@@ -71,6 +71,42 @@ def test_a_number_that_does_not_answer_leaves_the_caller_to_the_next_instruction
     assert line.joined == []
 
 
+# A Dial that Twilio does not make, and the code of its warning.
+FORBIDDEN = {
+    "as somebody else": (f'<Dial callerId="+15559990000">{TARGET}</Dial>', 13214),
+    "of no number": ("<Dial>reception</Dial>", 13223),
+    "of a country without permission": ("<Dial>+441632960000</Dial>", 13227),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_a_transfer_that_is_not_allowed_fails_with_a_warning(carried, name):
+    twiml, code = FORBIDDEN[name]
+
+    async def scenario(sim, app):
+        sim.blocked.append("+44")
+        line = await sim.call(url=app.answer("/voice", f"<Response>{twiml}<Say>Sorry</Say></Response>"))
+        await line.ended()
+        return line, child_of(sim, line)
+
+    line, child = carried(scenario)
+    assert [warning.code for warning in line.warnings] == [code]
+    assert (child.status, line.said) == ("failed", ["Sorry"])
+
+
+def test_a_number_of_the_account_may_be_shown_and_otherwise_the_caller_is(carried):
+    async def scenario(sim, app):
+        sim.callees[TARGET] = Callee(answers_after_seconds=0.1, stays_seconds=0.1)
+        twiml = f'<Response><Dial callerId="{sim.number}">{TARGET}</Dial><Dial>{TARGET}</Dial></Response>'
+        line = await sim.call(url=app.answer("/voice", twiml), from_number="+15551110000")
+        await line.ended()
+        return sim, line
+
+    sim, line = carried(scenario)
+    assert [child.from_number for child in sim.lines.values() if child.parent_sid] == [sim.number, "+15551110000"]
+    assert line.warnings == []
+
+
 def test_a_caller_who_hangs_up_ends_the_transfer_too(carried):
     async def scenario(sim, app):
         sim.callees[TARGET] = Callee(answers_after_seconds=0.1, stays_seconds=None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from pathlib import Path
 
@@ -64,10 +65,22 @@ def test_closing_it_ends_the_calls_that_are_up_and_takes_its_thread_along(app):
                 line = await sim.call(url=app.answer("/voice", stream_twiml()))
                 await sim.until(lambda sim: line.far_end)
             sim.close()
+            line.hang_up()
             return line
 
     line = asyncio.run(main())
     assert line.status == "completed"
+    assert not [thread for thread in threading.enumerate() if thread.name == "simulated carrier"]
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_no_thread():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        sim = TwilioSimulator()
+        with pytest.raises(OSError, match="is taken"):
+            sim.start(port=taken.getsockname()[1])
+        sim.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "simulated carrier"]
 
 

@@ -25,7 +25,14 @@ def test_every_key_that_is_made_here_is_heard_here():
 
 def test_a_key_that_is_pressed_twice_is_two_keys_and_a_long_one_is_one():
     assert heard_keys(dtmf_tones("55", 8000)) == "55"
+    assert heard_keys(dtmf_tones("55", 8000, tone_ms=50, gap_ms=50)) == "55"
     assert heard_keys(dtmf_tones("5", 8000, tone_ms=1500)) == "5"
+
+
+def test_a_click_within_a_key_does_not_make_it_two():
+    sound = dtmf_tones("5", 8000, tone_ms=500)
+    sound[2000:2040] = 0
+    assert heard_keys(sound) == "5"
 
 
 @pytest.mark.parametrize("offset", range(0, 160, 7))
