@@ -162,3 +162,56 @@ def test_calls_are_sorted_filtered_and_all_that_is_stored_is_there_after_a_resta
     calls.locator("audio").wait_for()
     page.screenshot(pictures / "calls-stored.png")
     page.errors[:] = [error for error in page.errors if "/softphone/" not in error]  # it looked for the kernel that had gone
+
+
+LINE_CALLS = """
+from datetime import UTC, datetime, timedelta
+from patter_nb.records.facts import CallFacts
+from patter_nb.records.line_usage import line_usage
+log, begun = phone._log, datetime.now(UTC)
+def line_call(name, direction, statuses, end=None, seconds=0.0, error=None):
+    log.begin(CallFacts(
+        call_id=name, agent="reception", revision=1, direction=direction, carrier="twilio", source="telephone",
+        caller="+12125550134", callee="+12125559877", started_at=begun + timedelta(seconds=len(name)),
+        stt_provider="scripted", llm_provider="scripted", tts_provider="scripted"))
+    log.event(name, 0.0, "dialed" if direction == "outbound" else "incoming", {"carrier_call_id": "CA0123456789abcdef"})
+    for status in statuses:
+        log.event(name, 0.0, "carrier_status", {"status": status, "reason": None})
+    if seconds:
+        log.event(name, 0.0, "answered", {})
+        log.event(name, seconds, "machine_detected", {"classification": "machine", "raw": "machine_end_beep", "after_ms": 3412.0})
+        log.event(name, seconds, "call_usage", {"usage": line_usage(direction, seconds, "+12125559877", prices=log.prices)})
+    if end:
+        log.finish(name, duration_seconds=seconds, end_reason=end, error=error)
+line_call("a", "outbound", ["ringing", "no-answer"], "no answer")
+line_call("ab", "outbound", ["busy"], "busy")
+line_call("abc", "outbound", [], "failed", error="Twilio refused the call (21219): verify the number first.")
+line_call("abcd", "outbound", ["ringing", "in-progress"], "left a voicemail", 9.0)
+line_call("abcde", "inbound", [], "caller hung up")
+line_call("abcdef", "outbound", ["ringing"])
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_calls_over_a_line_say_whom_they_were_with_and_what_became_of_them(open_page, dark, pictures):
+    page = open_page([AGENT, LINE_CALLS, "phone.studio(agent)"], dark=dark)
+    for cell in range(3):
+        page.run(cell)
+    tab = page.output(2)
+    tab.get_by_role("tab", name="Calls", exact=True).click()
+    calls = tab.locator(".pnb-calls")
+    page.show(2)
+    calls.get_by_text("6 calls", exact=True).wait_for()
+    rows = [row.replace("\t", " ") for row in calls.locator("tr[data-call]").all_inner_texts()]
+    for row, said in zip(rows, ("ringing", "–", "0:09", "–", "–", "–"), strict=True):
+        assert said in row
+    assert "call from •••34" in rows[1]
+    assert all("call to •••77" in rows[index] for index in (0, 2, 3, 4, 5))
+    for index, ending in enumerate(("caller hung up", "left a voicemail", "failed", "busy", "no answer"), start=1):
+        assert ending in rows[index]
+    calls.locator("tr[data-call]").nth(5).click()
+    calls.get_by_text("This call has no turn. Nobody picked up").wait_for()
+    assert calls.get_by_text("Choose a turn").count() == 0
+    calls.locator("tr[data-call]").nth(3).click()
+    calls.get_by_text("This call has no turn. Twilio refused the call (21219)").wait_for()
+    page.screenshot(pictures / f"calls-line-{'dark' if dark else 'light'}.png")

@@ -126,7 +126,7 @@ class CallsModel {
 }
 
 const COLUMNS = [
-  ["at", "begun", "pnb-left"], ["agent", "agent", "pnb-left"], ["revision", "revision", ""], ["who", "caller", "pnb-left"], ["seconds", "length", ""], ["turns", "turns", ""], ["gap_ms", "p50 gap", ""],
+  ["at", "begun", "pnb-left"], ["agent", "agent", "pnb-left"], ["revision", "revision", ""], ["who", "with", "pnb-left"], ["seconds", "length", ""], ["turns", "turns", ""], ["gap_ms", "p50 gap", ""],
   ["usd", "cost", ""], ["ended", "ended", "pnb-left"],
 ];
 
@@ -196,7 +196,7 @@ function callsTable(shared) {
 
 /** Why a call has no turn to show. */
 function noTurnText(row) {
-  return row?.over ? ["This call has no turn.", ...row.remarks].join(" ") : "No turn of this call is closed yet.";
+  return row?.over ? ["This call has no turn.", row.error, ...row.remarks].filter(Boolean).join(" ") : "No turn of this call is closed yet.";
 }
 
 function turnsList(shared) {
@@ -316,7 +316,7 @@ function callsView(shared, root) {
       if (rows.length && !rows.some(({ id }) => id === shared.callId)) shared.choose(rows[0].id);
       table.update();
       turns.update();
-      if (!shared.turn && !shown) fill(detail, h("p", { class: "pnb-muted pnb-small pnb-pad", text: shared.index === null ? "Choose a turn to hear it." : "Reading the turn …" }));
+      if (!shared.turn && !shown) fill(detail, h("p", { class: "pnb-muted pnb-small pnb-pad", text: shared.index !== null ? "Reading the turn …" : shared.turns?.length === 0 ? "" : "Choose a turn to hear it." }));
     },
   };
   shared.views.add(view);
