@@ -122,9 +122,9 @@ class TwilioSimulator:
         """Begin, in a thread with a loop of its own."""
         if self._loop is not None:
             raise RuntimeError("this simulator runs already; make another one")
-        runner = asyncio.Runner()
-        loop = self._loop = runner.get_loop()
-        self._thread = threading.Thread(target=_serve, args=(runner, loop), name="simulated carrier", daemon=True)
+        loop = self._loop = asyncio.new_event_loop()
+        runner = asyncio.Runner(loop_factory=lambda: loop)  # which leaves this thread without a loop of its own
+        self._thread = threading.Thread(target=_serve, args=(runner,), name="simulated carrier", daemon=True)
         self._thread.start()
         opened = False
         try:
@@ -178,6 +178,11 @@ class TwilioSimulator:
         """Let a public host name reach a port of this machine. Names without a route reach nothing."""
         self.hosts[hostname] = port
 
+    def dial_in(self, url: str, *, number: str = "", method: str = "POST") -> None:
+        """Let calls to a number go to this address, as if it had been configured by hand."""
+        owned = self._owned(number)
+        owned.voice_url, owned.voice_method = url, method
+
     def refuse(
         self,
         code: int,
@@ -211,14 +216,10 @@ class TwilioSimulator:
         side hangs up. `url` is called instead of what is configured for the number. The line comes back when the telephone
         rings; `await line.ended()` waits for its end.
         """
-        owned = self.numbers.get(to_number or self.number)
-        if owned is None:
-            raise ConfigError(f"to_number is {to_number}; the simulated account has no such number.")
+        owned = self._owned(to_number)
         voice_url = url or owned.voice_url
         if not voice_url:
-            raise ConfigError(
-                f"nothing is configured to answer {owned.number}: serve with manage_webhook=True, or give url=."
-            )
+            raise ConfigError(f"nothing is configured to answer {owned.number}: serve with manage_webhook=True, or give url=.")
         manners = {
             "waits": expects_greeting,
             "no_reply_seconds": no_reply_seconds,
@@ -234,6 +235,12 @@ class TwilioSimulator:
             return self._exchange.hold(line, come_in(line, voice_url, owned.voice_method))
 
         return await asyncio.wrap_future(self._there(begin()))
+
+    def _owned(self, number: str) -> OwnedNumber:
+        owned = self.numbers.get(number or self.number)
+        if owned is None:
+            raise ConfigError(f"the simulated account has no number {number}; it has {', '.join(self.numbers)}.")
+        return owned
 
     # What happened.
 
@@ -267,6 +274,6 @@ class TwilioSimulator:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
 
-def _serve(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
+def _serve(runner: asyncio.Runner) -> None:
     with runner:
-        loop.run_forever()
+        runner.get_loop().run_forever()

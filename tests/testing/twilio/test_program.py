@@ -7,7 +7,7 @@ import pytest
 
 from patter_nb.carriers.simulated import SpokenLine
 
-from .conftest import MEDIA, stream_twiml, tone
+from .conftest import HTTP, MEDIA, stream_twiml, tone
 
 SPOKEN = SpokenLine("hello", tone(0.3), 8000)
 SOON = {"hang_up_seconds": 0.3, "no_reply_seconds": 0.5}
@@ -127,6 +127,7 @@ BAD_STREAMS = {
     f"ws://{MEDIA}/media": 31922,
     f"wss://{MEDIA}/media?token=a": 31923,
     "wss://nowhere.example.com/media": 31920,
+    f"wss://{HTTP}/media": 31920,  # where something listens that does not open sockets
 }
 
 

@@ -29,10 +29,35 @@ def test_a_number_that_is_not_configured_or_not_there_cannot_be_called(carried):
     async def scenario(sim, app):
         with pytest.raises(ConfigError, match="nothing is configured to answer"):
             await sim.call()
-        with pytest.raises(ConfigError, match="has no such number"):
+        with pytest.raises(ConfigError, match="has no number"):
             await sim.call(to_number="+15550000000")
 
     carried(scenario)
+
+
+def test_a_number_may_be_configured_by_hand(carried):
+    async def scenario(sim, app):
+        sim.dial_in(app.answer("/voice", "<Response><Say>Hello</Say></Response>"), method="GET")
+        line = await sim.call()
+        await line.ended()
+        return line
+
+    assert carried(scenario).said == ["Hello"]
+
+
+def test_starting_it_leaves_the_thread_without_a_loop():
+    sim = TwilioSimulator()
+
+    def start():
+        sim.start()
+        with pytest.raises(RuntimeError, match="no current event loop"):
+            asyncio.get_event_loop()
+        sim.close()
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join(30)
+    assert sim.url
 
 
 def test_an_account_has_at_least_one_number():
