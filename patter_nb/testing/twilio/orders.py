@@ -71,10 +71,17 @@ class Given:
 
     def url(self, name: str, code: int) -> str:
         value = self.one(name)
-        parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+        if value and not _of_the_web(value):
             raise RefusedError(code, f"{name} is not a valid URL")
         return value
+
+
+def _of_the_web(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @dataclass(frozen=True, slots=True)

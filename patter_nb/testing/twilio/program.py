@@ -45,7 +45,11 @@ async def _run(line: SimulatedLine, document: Document) -> Document | None:
 
 async def fetch(line: SimulatedLine, kind: str, url: str, method: str = "POST", **more: str) -> Document | None:
     """The TwiML at a public address. None when there is none, which Twilio tells the caller in a sentence."""
-    url = urljoin(line.document_url, url)
+    try:
+        url = urljoin(line.document_url, url)
+    except ValueError:
+        await _application_error(line, 11100, f"the {kind} address is malformed")
+        return None
     posted = await line.exchange.posts.post(kind, url, line.exchange.forms.call(line, **more), method)
     if not posted.ok:
         what = f"answered {posted.status}" if posted.status else posted.error

@@ -122,7 +122,10 @@ def _parameters(stream: ElementTree.Element, warnings: list[LineWarning]) -> dic
 
 def stream_fault(verb: Verb) -> LineWarning | None:
     """What is wrong with the address or the track of a stream, as Twilio numbers it."""
-    url = urlsplit(verb.attributes.get("url", ""))
+    try:
+        url = urlsplit(verb.attributes.get("url", ""))
+    except ValueError:
+        return LineWarning(31923, "the stream's address is malformed")
     if url.scheme != "wss":
         return LineWarning(31922, f"the stream's address begins with {url.scheme!r}; it must be wss")
     if not url.hostname or url.query or url.fragment:

@@ -15,7 +15,7 @@ SPOKEN = [SpokenLine("hello", tone(0.3), 8000)]
 OUTCOMES = {
     "answers": (Callee(answers_after_seconds=0.1), 60, ["initiated", "ringing", "in-progress", "completed"]),
     "is busy": (Callee("busy", answers_after_seconds=0.1), 60, ["initiated", "ringing", "busy"]),
-    "does not answer": (Callee("no-answer"), 1, ["initiated", "ringing", "no-answer"]),
+    "does not answer": (Callee("no-answer", answers_after_seconds=0.1), 1, ["initiated", "ringing", "no-answer"]),
     "answers too late": (Callee(answers_after_seconds=1.5), 1, ["initiated", "ringing", "no-answer"]),
     "cannot be reached": (Callee("failed"), 60, ["initiated", "failed"]),
 }

@@ -220,6 +220,17 @@ def test_a_redirect_is_a_signed_request_for_more_twiml(carried):
     assert [webhook.path for webhook in app.webhooks] == ["/voice", "/more?a=1"]
 
 
+def test_a_redirect_to_a_malformed_address_is_an_application_error(carried):
+    async def scenario(sim, app):
+        line = await sim.call(url=app.answer("/voice", "<Response><Redirect>https://[::/</Redirect></Response>"))
+        await line.ended()
+        return line
+
+    line = carried(scenario, speed=50)
+    assert [warning.code for warning in line.warnings] == [11100]
+    assert "application error" in line.said[0]
+
+
 def test_two_streams_of_one_call_go_on_with_the_callers_lines(carried):
     async def scenario(sim, app):
         async def once(stream):

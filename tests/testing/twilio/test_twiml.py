@@ -73,6 +73,7 @@ STREAMS = {
     "https://example.com/ws": 31922,
     "": 31922,
     "wss:///ws": 31923,
+    "wss://[::/ws": 31923,
     "wss://example.com/ws?a=1": 31923,
     "wss://example.com/ws#a": 31923,
 }
