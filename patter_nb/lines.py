@@ -37,6 +37,20 @@ class Terms:
     """Of the cell that asked: what calls show stands under it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A call that is dialled."""
+
+    to: str
+    caller: str
+    """The number it shows."""
+    first_message: str
+    machine_detection: bool
+    ring_timeout_seconds: float
+    wait: bool = False
+    """Whether whoever awaits the call waits for its end."""
+
+
 class Lines:
     """Calls on telephone lines."""
 
@@ -65,35 +79,24 @@ class Lines:
         work.call = self._hold(call, work, terms.show)
         return work
 
-    def _place(
-        self,
-        terms: Terms,
-        server: Callable[[], Awaitable[PhoneServer]],
-        *,
-        to: str,
-        caller: str,
-        first_message: str,
-        machine_detection: bool,
-        ring_timeout: float,
-        wait: bool,
-    ) -> Call:
+    def _place(self, terms: Terms, server: Callable[[], Awaitable[PhoneServer]], order: Order) -> Call:
         """Begin a call that is dialled."""
-        listens = machine_detection or bool(terms.voicemail) or terms.callbacks.on_machine_detection is not None
+        listens = order.machine_detection or bool(terms.voicemail) or terms.callbacks.on_machine_detection is not None
         line = LineTerms(
             direction="outbound",
             source=terms.source,
-            caller=caller,
-            callee=to,
-            dialling=Dialling(server=server, ring_timeout_seconds=ring_timeout, machine_detection=listens),
+            caller=order.caller,
+            callee=order.to,
+            dialling=Dialling(server=server, ring_timeout_seconds=order.ring_timeout_seconds, machine_detection=listens),
             voicemail=terms.voicemail,
             recording=terms.recording,
             keep=self._keep_recording,
         )
         with self._picked(terms) as (call, setting):
-            if first_message:
-                call.live.begin_with({"first_message": first_message}, "call(first_message=...)")
+            if order.first_message:
+                call.live.begin_with({"first_message": order.first_message}, "call(first_message=...)")
             work = LineCall(self._log, call.live, line, record=terms.recording, **setting)
-        if not wait:
+        if not order.wait:
             call.dialled()
         return self._hold(call, work, terms.show)
 

@@ -15,7 +15,7 @@ from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks
 from patter_nb.errors import ConfigError
 from patter_nb.given import check_mode, checked, running_loop
-from patter_nb.lines import Lines, Terms
+from patter_nb.lines import Lines, Order, Terms
 from patter_nb.remote import RemoteMessage
 from patter_nb.serving import check_recording, check_ring_timeout, check_text
 from patter_nb.telephony.addresses import ANSWER, STATUS
@@ -93,16 +93,8 @@ class Rehearsing(Lines):
                 call = await self._called(terms, server, simulator, caller)
             else:
                 simulator.callee = callee
-                call = await self._place(
-                    terms,
-                    partial(_already, server),
-                    to=OTHER,
-                    caller=server.number,
-                    first_message=words,
-                    machine_detection=machine_detection,
-                    ring_timeout=seconds,
-                    wait=False,
-                )
+                order = Order(OTHER, server.number, words, machine_detection, seconds)
+                call = await self._place(terms, partial(_already, server), order)
             after = stage.pop_all()
         call.when_over(lambda: loop.call_soon_threadsafe(_clear, server, call, after))
         return call

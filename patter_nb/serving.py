@@ -14,7 +14,7 @@ from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import ConfigError, ConfigTypeError, warn
 from patter_nb.given import check_mode, checked, running_loop
-from patter_nb.lines import Lines, Terms
+from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
 from patter_nb.remote import RemoteMessage
 from patter_nb.telephony.addresses import ANSWER, STATUS
@@ -159,16 +159,9 @@ class Serving(Lines):
             show=show,
             cell=contextvars.copy_context(),
         )
-        return self._place(
-            terms,
-            lambda: self._start(PORT, None, False),
-            to=number,
-            caller=caller,
-            first_message=check_text("first_message", first_message),
-            machine_detection=machine_detection,
-            ring_timeout=check_ring_timeout(ring_timeout),
-            wait=wait,
-        )
+        words, seconds = check_text("first_message", first_message), check_ring_timeout(ring_timeout)
+        order = Order(number, caller, words, machine_detection, seconds, wait)
+        return self._place(terms, lambda: self._start(PORT, None, False), order)
 
     async def end_call(self, call_id: str) -> None:
         """Hang up a call by its `call_id`, or by the carrier's id of it. Harmless when it is over."""
