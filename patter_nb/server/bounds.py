@@ -102,21 +102,16 @@ def bounded(bounds: Bounds) -> type[H11Protocol]:
 
 
 def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
-    """uvicorn's WebSocket protocol, which waits for a handshake, and for a far end that is not there to read, for ever."""
+    """uvicorn's WebSocket protocol, which keeps whoever shakes no hand, or is not there to read, for ever."""
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class BoundedSocket(WebSocketsSansIOProtocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._handshake = _Deadline(self.loop, transport, bounds.request_seconds)
-            self._handshake.set()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._handshake.clear()
-            super().connection_lost(exc)
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if not self.handshake_initiated:  # its request came whole, so it is none
+                self.transport.abort()
 
         async def run_asgi(self) -> None:
-            self._handshake.clear()
             try:
                 await super().run_asgi()
             finally:
