@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from patter_nb.testing.twilio import person as people
 from patter_nb.testing.twilio.callee import Callee
 from patter_nb.testing.twilio.line import SimulatedLine
 
+LONGEST_SILENCE_SECONDS = 5.0
+"""How long the detector waits for a machine to begin."""
 HUMAN_VERDICT_SECONDS, FAX_VERDICT_SECONDS, MACHINE_START_SECONDS = 0.5, 2.0, 1.0
 
 
@@ -59,12 +62,17 @@ def verdict(callee: Callee, line: SimulatedLine, detection: Detection) -> tuple[
 
 async def detect(line: SimulatedLine, detection: Detection) -> None:
     """Find out who answered, and tell it. Nothing is told of a call that has ended before."""
-    word, seconds = verdict(line.exchange.callee_for(line.to_number), line, detection)
+    callee = line.exchange.callee_for(line.to_number)
+    word, seconds = verdict(callee, line, detection)
+    if callee.kind == "machine" and callee.verdict_after_seconds is None and not detection.waits:
+        # Its greeting, which the verdict is about, is heard from the start of the stream.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(line.streaming.wait(), LONGEST_SILENCE_SECONDS / line.exchange.clock.speed)
     await line.exchange.clock.sleep(seconds)
     line.answered_by = word
     line.exchange.changed()
     if detection.url:
-        form = line.exchange.forms.verdict(line, seconds)
+        form = line.exchange.forms.verdict(line, line.since_answer)
         await line.exchange.posts.post("amd", detection.url, form, detection.method)
 
 

@@ -75,6 +75,8 @@ class SimulatedLine:
         self.dismissed = False
         """The carrier or the account ended the call."""
         self.interrupted = asyncio.Event()
+        self.streaming = asyncio.Event()
+        """Set when a media stream has begun, and with it what the person says."""
         self._redirect: Document | None = None
         self._born = self.exchange.clock.now()
         self._answered: float | None = None
@@ -129,6 +131,11 @@ class SimulatedLine:
         return await asyncio.shield(asyncio.wrap_future(self._over))
 
     # On the exchange's loop.
+
+    @property
+    def since_answer(self) -> float:
+        """Seconds of the line since it was answered."""
+        return 0.0 if self._answered is None else self.exchange.clock.now() - self._answered
 
     @property
     def leaving(self) -> bool:
@@ -200,7 +207,7 @@ class SimulatedLine:
     async def finish(self, status: str) -> None:
         """The call is over: callbacks, recordings, price."""
         if self._answered is not None:
-            self._duration = max(1, ceil(self.exchange.clock.now() - self._answered))
+            self._duration = max(1, ceil(self.since_answer))
         self.ended_at = datetime.now(UTC)
         self.set_status(status)
         self._unsent.put_nowait(None)

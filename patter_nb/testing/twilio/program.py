@@ -142,6 +142,7 @@ async def _stream(line: SimulatedLine, verb: Verb) -> Document | None:
     if line.interrupted.is_set():
         far_end.hang_up("caller" if line.person_left else "carrier")
     line.far_end = far_end
+    line.streaming.set()
     line.exchange.changed()
     try:
         await far_end.run()

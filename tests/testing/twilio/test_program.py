@@ -236,18 +236,22 @@ def test_two_streams_of_one_call_go_on_with_the_callers_lines(carried):
         async def once(stream):
             await stream.play(tone(0.2), mark="prompt")
             await stream.read_until("mark")
+            while len(app.streams) == 1 and len(stream.of("media")) < 60:
+                await stream.read()
             if len(app.streams) == 1:
                 await stream.socket.close()
             await stream.drain()
 
         app.behave = once
         both = stream_twiml(after=stream_twiml("/again").removeprefix("<Response>").removesuffix("</Response>"))
-        line = await sim.call([SPOKEN], url=app.answer("/voice", both), **SOON)
-        await line.ended()
+        lines = [SpokenLine("one", tone(0.3), 8000), SpokenLine("two", tone(0.3), 8000)]
+        line = await sim.call(lines, url=app.answer("/voice", both), **{**SOON, "no_reply_seconds": 5.0})
+        await sim.until(lambda sim: len(line.reports) == 1 and line.far_end)
+        await sim.until(lambda sim: line.is_over)
         return line, app
 
     line, app = carried(scenario)
     assert [stream.path for stream in app.streams] == ["/media", "/again"]
-    assert [len(report.exchanges) for report in line.reports] == [0, 1]
+    assert [[exchange.text for exchange in report.exchanges] for report in line.reports] == [["one"], ["two"]]
     assert len(line.heard) == sum(len(report.heard) for report in line.reports)
     assert np.abs(line.heard).max() > 4000
