@@ -36,6 +36,7 @@ async def outer():
 """
 
 
+@pytest.mark.slow
 def test_a_nested_run_works_once_it_is_allowed_and_allowing_it_twice_is_harmless():
     assert alone(f"{NESTED}\nfor _ in 'twice':\n    allow_nested_run()\nprint(asyncio.run(outer()))") == "inner\n"
 
