@@ -478,9 +478,11 @@ def test_one_client_serves_several_loops_one_after_the_other():
             opened = rest._client
             await rest.fetch_call(CALL)
             assert rest._client is opened
-            return first.status
+            return first.status, opened
 
-    assert [asyncio.run(main()), asyncio.run(main())] == ["ringing", "ringing"]
+    (first, one), (second, other) = asyncio.run(main()), asyncio.run(main())
+    assert (first, second) == ("ringing", "ringing")
+    assert one is not other, "its connections and locks belong to a loop that is over"
 
 
 def test_closing_is_harmless_when_nothing_is_open():
