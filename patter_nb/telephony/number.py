@@ -107,8 +107,6 @@ class NumberWebhook:
     async def end(self) -> None:
         """Put back what was there, if the number still points at us. Harmless twice; what cannot be done is told."""
         self._ended = True
-        if self._changing is not None:
-            await asyncio.wait([self._changing])
         async with self._lock:
             self._drop_question("The number was left as it is: the server stopped before an answer.")
             if self._before is None:
@@ -140,7 +138,7 @@ class NumberWebhook:
         _answers[self._number] = yes
         if not yes:
             self._close_question(f"{self._shown} is left as it is: its calls do not come here.")
-        elif not self._ended:
+        else:
             self._changing = asyncio.get_running_loop().create_task(self._point_when_asked(), name="point the number here")
 
     async def _point_when_asked(self) -> None:

@@ -324,6 +324,21 @@ def test_two_notebooks_do_not_put_back_over_each_other_whichever_ends_first(tmp_
     run(scene)
 
 
+def test_nobody_forgets_the_change_of_another_notebook_that_lives(tmp_path: Path) -> None:
+    async def scene(there: Any) -> None:
+        async with webhook(there, tmp_path) as (first, _), webhook(there, tmp_path, voice_url=THERE) as (second, _):
+            await first.begin()
+            there.number["voice_url"] = "https://mine.example/new"
+            await second.begin()
+            assert len(records(tmp_path)) == 2
+            await first.end()
+            await second.end()
+        assert there.number["voice_url"] == "https://mine.example/new"
+        assert records(tmp_path) == []
+
+    run(scene)
+
+
 def test_another_notebook_that_lives_gets_its_number_back_and_one_that_was_killed_does_not(tmp_path: Path) -> None:
     async def scene(there: Any) -> None:
         for killed, expected in ((False, THERE), (True, SHOP)):
@@ -439,6 +454,7 @@ def test_an_answer_after_the_end_changes_nothing(tmp_path: Path, asked: list[Ans
             await number.begin()
             await number.end()
             asked[0].question.answer(True)
+            await number._changing
         assert there.changes == []
         assert asked[0].said == ["The number was left as it is: the server stopped before an answer."]
 
@@ -480,13 +496,14 @@ def test_a_cell_that_is_run_again_with_true_points_it_here(tmp_path: Path, asked
             await number.begin()
             await number.again(True)
             assert there.number["voice_url"] == HERE
-            asked[0].question.answer(True)  # pressed all the same
-            await number._changing
             await number.again(True)
             assert told == [f"+1•••••1234: {SHOP} → {HERE}"]
+            there.number["voice_url"] = "https://mine.example/new"
+            asked[0].question.answer(True)  # pressed all the same
+            await number._changing
             await number.end()
-        assert len(there.changes) == 2
-        assert there.number["voice_url"] == SHOP
+        assert len(there.changes) == 1
+        assert there.number["voice_url"] == "https://mine.example/new"
 
     run(scene)
 
