@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+
+IDLE_FRAMES = 500
+"""Pings and parts of messages on one WebSocket within the time of `ping_seconds`: they ask for work and answers, and nobody counts
+them as messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,10 @@ def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class BoundedSocket(WebSocketsSansIOProtocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._idle: deque[float] = deque(maxlen=IDLE_FRAMES)
+
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if not self.handshake_initiated:  # its request came whole, so it is none
@@ -118,10 +128,19 @@ def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
                 self.loop.call_later(bounds.idle_seconds, self.transport.abort)
 
         def handle_ping(self) -> None:
-            if self.writable.is_set():
+            if self._still_talks():
                 super().handle_ping()
-            else:
-                self.conn.data_to_send()  # whoever reads nothing gets no answers either, which would heap up here
+
+        def handle_cont(self, event: Any) -> None:
+            if self._still_talks():
+                super().handle_cont(event)
+
+        def _still_talks(self) -> bool:
+            """Count a frame that is no message; False when there were so many that nobody means them."""
+            self._idle.append(self.loop.time())
+            if len(self._idle) == IDLE_FRAMES and self._idle[-1] - self._idle[0] < bounds.ping_seconds:
+                self.transport.abort()
+            return not self.transport.is_closing()
 
         def keepalive_timeout(self) -> None:
             super().keepalive_timeout()
