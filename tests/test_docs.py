@@ -65,12 +65,13 @@ async def run_snippets(snippets: list[str]) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_snippets_of_the_readme_run_as_printed(tmp_path, monkeypatch, capsys):
-    """With the models, in real time: about 15 s."""
+    """With the models, in real time: about 40 s."""
     monkeypatch.chdir(tmp_path)
     names = asyncio.run(run_snippets(blocks(README, "python")))
-    heard = names["call"].turns["heard_text"].tolist()
+    heard = names["phone"].turns["heard_text"].tolist()
     assert heard[0] == "Acme, good evening!"
     assert "six to ten" in heard[1]
+    assert names["phone"].calls["outcome"].dropna().tolist()[-2:] == ["answered", "voicemail"]
     assert "gap_ms" in capsys.readouterr().out
     assert names["phone"].flush()
     names["phone"].store.close()
