@@ -6,11 +6,13 @@ Orders (`do`):
   {"do": "callee", "number": "+1...", "kind": "human", ...}         who answers there (no number: anywhere); fields of Callee
   {"do": "hang_up", "call_sid": "CA..."}
   {"do": "press", "call_sid": "CA...", "keys": "12#"}
+  {"do": "look", "call_sid": "CA...", "id": 2}                      tell what was heard so far
   {"do": "stop"}                                                    as the end of stdin
 A line is a text, or {"text", "tone_seconds", "wait_seconds", "interrupt_after_seconds", "keys"}.
 
 Answers (`is`): "ready" with the REST address and the credentials, "calling" with the id that was given, "status" of any call,
-"ended" with what was heard (silences in milliseconds, replies, marks, keys, warnings), "price", and "error" for a wrong order.
+"seen" with what was heard so far (silences in milliseconds, replies, marks, keys, warnings) and the id that was given, "ended"
+with all that was heard, "price", and "error" for a wrong order.
 """
 
 from __future__ import annotations
@@ -82,10 +84,12 @@ class Desk:
             sim.lines[order["call_sid"]].hang_up()
         elif what == "press":
             sim.lines[order["call_sid"]].press(order["keys"])
+        elif what == "look":
+            self.say("seen", id=order.get("id"), **summary(sim.lines[order["call_sid"]]))
         elif what == "stop":
             return False
         else:
-            raise ValueError(f"do is {what!r}; it must be route, call, callee, hang_up, press or stop")
+            raise ValueError(f"do is {what!r}; it must be route, call, callee, hang_up, press, look or stop")
         return True
 
     async def _lines(self, lines: list[Any]) -> list[SpokenLine]:

@@ -12,8 +12,6 @@ from patter_nb.testing.twilio.recorder import HZ
 from patter_nb.testing.twilio.twiml import UNKNOWN, Verb
 
 DIAL_TIMEOUT_SECONDS = 30.0
-ALONE_SECONDS = 0.2
-"""How long somebody stays in a conference that everybody else has left."""
 
 
 async def connect_number(line: SimulatedLine, verb: Verb) -> SimulatedLine:
@@ -118,8 +116,6 @@ async def _had_enough(line: SimulatedLine, room: Conference) -> None:
             await alone
         else:
             await asyncio.wait({alone}, timeout=stays / clock.speed)
-        if alone.done():
-            await clock.sleep(ALONE_SECONDS)
     finally:
         alone.cancel()
         await asyncio.wait({alone})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -27,6 +28,8 @@ class TwilioProcess:
         self._arguments = arguments
         self.facts: list[Fact] = []
         """All that it told, in order."""
+        self._numbers = itertools.count(1)
+        """Of the orders that are answered."""
         self._more = threading.Condition()
         self._ended = False
 
@@ -54,11 +57,17 @@ class TwilioProcess:
         wanted = {"is": kind, **values}
         return await asyncio.to_thread(self._wait, lambda fact: wanted.items() <= fact.items(), kind, seconds)
 
-    async def call(self, lines: Sequence[Any] = (), *, url: str, **settings: Any) -> str:
-        """Call in, and give the call's sid."""
-        number = len(self.facts) + 1
+    async def call(self, lines: Sequence[Any] = (), *, url: str = "", **settings: Any) -> str:
+        """Call in, at `url` or what is configured for the number, and give the call's sid."""
+        number = next(self._numbers)
         self.order("call", id=number, lines=list(lines), url=url, **settings)
         return str((await self.fact("calling", id=number))["call_sid"])
+
+    async def look(self, call_sid: str) -> Fact:
+        """What was heard on a call so far."""
+        number = next(self._numbers)
+        self.order("look", id=number, call_sid=call_sid)
+        return await self.fact("seen", id=number)
 
     def _wait(self, fits: Callable[[Fact], bool], kind: str, seconds: float) -> Fact:
         def found() -> Fact | None:

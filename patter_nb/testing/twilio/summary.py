@@ -10,7 +10,8 @@ from patter_nb.testing.twilio.recorder import silences
 
 
 def summary(line: SimulatedLine) -> dict[str, Any]:
-    """A call that has ended, as JSON holds it. Times of a stream count from its start, in milliseconds."""
+    """A call, also one that is on, as JSON holds it. Times of a stream count from its start, in milliseconds."""
+    on = [] if line.far_end is None else [line.far_end.report()]
     return {
         "call_sid": line.sid,
         "status": line.status,
@@ -20,7 +21,7 @@ def summary(line: SimulatedLine) -> dict[str, Any]:
         "joined": list(line.joined),
         "answered_by": line.answered_by,
         "warnings": [{"code": warning.code, "text": warning.text} for warning in line.warnings],
-        "streams": [_stream(report) for report in line.reports],
+        "streams": [_stream(report) for report in (*line.reports, *on)],
     }
 
 
@@ -29,10 +30,12 @@ def _stream(report: FarEndReport) -> dict[str, Any]:
         "ended_by": report.ended_by,
         "seconds": round(report.duration_seconds, 3),
         "silences_ms": silences(report.heard),
+        "dry_ms": [(_ms(start), _ms(end - start)) for start, end in report.dry],
         "greeting": _reply(report.greeting),
         "exchanges": [_exchange(exchange) for exchange in report.exchanges],
         "marks": len(report.marks),
         "clears": len(report.clears),
+        "clears_ms": [_ms(at) for at in report.clears],
         "late_ms": _ms(report.late_seconds),
         "events": [{"kind": event.kind, "at_ms": _ms(event.at), "line": event.line} for event in report.events],
     }

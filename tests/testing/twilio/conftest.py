@@ -64,6 +64,7 @@ class Stream:
 
     socket: ServerConnection
     messages: list[dict[str, Any]] = field(default_factory=list)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
 
     @property
@@ -88,6 +89,7 @@ class Stream:
             self.closed = True
             return None
         self.messages.append(message)
+        self.more.set()
         return message
 
     async def read_until(self, event: str) -> dict[str, Any] | None:

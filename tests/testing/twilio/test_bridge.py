@@ -7,7 +7,7 @@ import pytest
 from patter_nb.carriers.simulated import SpokenLine
 from patter_nb.testing import Callee
 
-from .conftest import stream_twiml, tone
+from .conftest import place, stream_twiml, tone
 
 TARGET = "+15558880000"
 ROOM = "warm-1"
@@ -44,7 +44,9 @@ def test_a_running_call_is_handed_to_a_number_and_the_two_talk(carried):
     assert (line.joined, child.joined) == ([child.sid], [line.sid])
     assert (child.status, child.to_number, child.direction) == ("completed", TARGET, "outbound-dial")
     assert line.said == ["Bye"]
-    assert np.abs(line.heard[len(line.reports[0].heard) :]).max() > 4000
+    talk = line.heard[len(line.reports[0].heard) :][:8000]
+    assert np.abs(talk[:4000]).max() > 4000, "the other's line of half a second"
+    assert np.abs(talk[4200:]).max() == 0, "and silence until the second is over"
 
 
 # Who is called by a Dial, and how it ends there.
@@ -131,19 +133,19 @@ def test_a_caller_who_hangs_up_while_it_rings_cancels_the_transfer(carried):
     assert carried(scenario).status == "canceled"
 
 
-async def warm(sim, app, **callee):
+async def warm(sim, app, *, ends="true", **callee):
     """A caller with the agent, and somebody who was called and told the summary; both end in one room."""
     sim.callees[TARGET] = Callee(answers_after_seconds=0.1, **callee)
     line = await sim.call(url=app.answer("/voice", stream_twiml()))
     await sim.until(lambda sim: line.far_end)
     path = f"{sim.url}/2010-04-01/Accounts/{sim.account_sid}/Calls.json"
-    twiml = f"<Response><Say>Mr Smith wants a table.</Say>{conference(starts='true', ends='true')}</Response>"
+    twiml = f"<Response><Say>Mr Smith wants a table.</Say>{conference(starts='true', ends=ends)}</Response>"
     async with httpx.AsyncClient(auth=(sim.account_sid, sim.auth_token), trust_env=False) as rest:
         made = (await rest.post(path, data={"To": TARGET, "From": sim.number, "Twiml": twiml})).json()
     target = sim.lines[made["sid"]]
     await sim.until(lambda sim: target.status == "in-progress")
     assert line.far_end is not None, "the caller stays with the agent until somebody answers"
-    await update(sim, line, Twiml=f"<Response>{conference(starts='false')}</Response>")
+    await update(sim, line, Twiml=f"<Response>{conference(starts='false')}<Say>Bye</Say></Response>")
     return line, target
 
 
@@ -158,8 +160,35 @@ def test_two_calls_meet_in_a_conference_after_the_summary_was_said(carried):
 
     line, target = carried(scenario)
     assert (line.joined, target.joined) == ([ROOM], [ROOM])
-    assert line.said == []
     assert (line.status, target.status) == ("completed", "completed")
+
+
+@pytest.mark.parametrize(("ends", "said"), [("true", ["Bye"]), ("false", [])])
+def test_a_conference_is_over_for_all_when_somebody_leaves_who_ends_it(carried, ends, said):
+    """Otherwise the caller is left alone in it, and hangs up."""
+
+    async def scenario(sim, app):
+        line, target = await warm(sim, app, ends=ends, stays_seconds=1.0)
+        await line.ended()
+        await target.ended()
+        return line
+
+    assert carried(scenario).said == said
+
+
+def test_nobody_talks_in_a_conference_before_it_begins(carried):
+    async def scenario(sim, app):
+        sim.callee = Callee(answers_after_seconds=0.1, stays_seconds=0.2)
+        early = await place(sim, app, twiml=f"<Response>{conference(starts='false')}</Response>")
+        await sim.until(lambda sim: early.joined)
+        late = await sim.call(url=app.answer("/voice", "<Response><Pause length='2'/><Hangup/></Response>"))
+        await late.ended()
+        waited = not early.is_over
+        await sim.call(url=app.answer("/voice", f"<Response>{conference()}</Response>"))
+        await early.ended()
+        return waited
+
+    assert carried(scenario, speed=20)
 
 
 def test_somebody_who_is_left_alone_in_a_conference_hangs_up(carried):

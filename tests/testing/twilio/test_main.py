@@ -27,6 +27,7 @@ def test_a_call_is_ordered_pressed_on_hung_up_and_told(carried):
         line = sim.lines[sid]
         await sim.until(lambda sim: line.far_end)
         assert await desk.take(json.dumps({"do": "press", "call_sid": sid, "keys": "9"}))
+        assert await desk.take(json.dumps({"do": "look", "call_sid": sid, "id": 8}))
         assert await desk.take(json.dumps({"do": "hang_up", "call_sid": sid}))
         await line.ended()
         await sim.until(lambda sim: line.price_usd)
@@ -36,7 +37,8 @@ def test_a_call_is_ordered_pressed_on_hung_up_and_told(carried):
 
     sid, told, app = carried(scenario)
     assert told[0] == {"is": "calling", "id": 7, "call_sid": sid}
-    assert [fact["is"] for fact in told[1:]] == ["status", "status", "status", "ended", "price"]
+    assert (told[1]["is"], told[1]["id"], told[1]["streams"][0]["marks"]) == ("seen", 8, 0)
+    assert [fact["is"] for fact in told[2:]] == ["status", "status", "status", "ended", "price"]
     ended = told[-2]
     assert (ended["call_sid"], ended["status"], ended["streams"][0]["ended_by"]) == (sid, "completed", "caller")
     assert app.streams[0].of("dtmf")

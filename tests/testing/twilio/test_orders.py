@@ -34,6 +34,12 @@ def test_events_are_each_a_parameter():
     assert call.notice is None
 
 
+def test_an_event_that_is_none_is_noted_and_none_is_told():
+    call = placed(StatusCallback="https://a.example.com/s", StatusCallbackEvent=["answered", "hung up"])
+    assert call.callback.events == frozenset()
+    assert call.notice[0] == 21626
+
+
 def test_detection_beside_the_call_needs_its_own_address():
     amd = {"MachineDetection": "DetectMessageEnd", "AsyncAmdStatusCallback": "https://a.example.com/amd"}
     beside, before = placed(AsyncAmd="true", **amd).order.detection, placed(**amd).order.detection

@@ -10,7 +10,7 @@ from patter_nb.carriers.simulated import SpokenLine
 from .conftest import HTTP, MEDIA, stream_twiml, tone
 
 SPOKEN = SpokenLine("hello", tone(0.3), 8000)
-SOON = {"hang_up_seconds": 0.3, "no_reply_seconds": 0.5}
+SOON = {"hang_up_seconds": 0.3, "no_reply_seconds": 3.0}
 
 
 async def greet(stream):

@@ -175,11 +175,12 @@ def test_a_ringing_call_cannot_be_redirected_and_can_be_canceled(carried):
         call = await asyncio.to_thread(made.calls.create, to=OTHER, from_=NUMBER, twiml=HANGUP)
         await sim.until(lambda sim: sim.lines[call.sid].status == "ringing")
         error = await asyncio.to_thread(refused, lambda: made.calls(call.sid).update(twiml=HANGUP))
-        await asyncio.to_thread(lambda: made.calls(call.sid).update(status="canceled"))
+        updated = await asyncio.to_thread(lambda: made.calls(call.sid).update(status="canceled"))
         await sim.lines[call.sid].ended()
-        return error, await asyncio.to_thread(made.calls(call.sid).fetch)
+        return error, updated, await asyncio.to_thread(made.calls(call.sid).fetch)
 
-    error, call = carried(scenario, callee=Callee(answers_after_seconds=60))
+    error, updated, call = carried(scenario, callee=Callee(answers_after_seconds=60))
+    assert updated.status == "canceled"
     assert error.code == 21220
     assert (call.status, call.duration) == ("canceled", "0")
 
@@ -190,10 +191,12 @@ def test_a_call_in_progress_is_ended_by_its_status(carried):
         call = await asyncio.to_thread(made.calls.create, to=OTHER, from_=NUMBER, twiml=stream_twiml())
         line = sim.lines[call.sid]
         await sim.until(lambda sim: line.far_end)
-        await asyncio.to_thread(lambda: made.calls(call.sid).update(status="completed"))
-        return line, await line.ended(), app.streams[0]
+        ignored = await asyncio.to_thread(lambda: made.calls(call.sid).update(status="canceled"))
+        ended = await asyncio.to_thread(lambda: made.calls(call.sid).update(status="completed"))
+        return line, await line.ended(), app.streams[0], ignored, ended
 
-    line, report, stream = carried(scenario, callee=QUICK)
+    line, report, stream, ignored, ended = carried(scenario, callee=QUICK)
+    assert (ignored.status, ended.status) == ("in-progress", "completed")
     assert report.ended_by == "carrier"
     assert line.status == "completed"
     assert stream.messages[-1]["event"] == "stop"
@@ -267,6 +270,9 @@ def test_a_recording_is_told_when_the_call_ends_and_its_sound_is_served(carried,
         call = await asyncio.to_thread(made.calls.create, to=OTHER, from_=NUMBER, twiml=stream_twiml())
         line = sim.lines[call.sid]
         await sim.until(lambda sim: line.far_end)
+        while line.position < 8000:
+            await app.streams[0].more.wait()
+            app.streams[0].more.clear()
         started = await asyncio.to_thread(
             lambda: made.calls(call.sid).recordings.create(
                 recording_channels=channels, recording_status_callback=app.answer("/recording", "", 204)
@@ -283,9 +289,9 @@ def test_a_recording_is_told_when_the_call_ends_and_its_sound_is_served(carried,
         async with httpx.AsyncClient(trust_env=False) as plain:
             audio = await plain.get(f"{sim.url}{started.uri[:-5]}.wav", headers={"Authorization": f"Basic {secret}"})
             stranger = await plain.get(f"{sim.url}{started.uri[:-5]}.wav")
-        return started, early, again, finished, audio, stranger, app
+        return started, early, again, finished, audio, stranger, app, line
 
-    started, early, again, finished, audio, stranger, app = carried(scenario, callee=QUICK)
+    started, early, again, finished, audio, stranger, app, line = carried(scenario, callee=QUICK)
     assert (started.status, started.source, early.status_code) == ("in-progress", "StartCallRecordingAPI", 404)
     assert (finished.status, finished.channels, again.code, stranger.status_code) == ("completed", count, 21220, 401)
     (told,) = app.at("/recording")
@@ -293,6 +299,7 @@ def test_a_recording_is_told_when_the_call_ends_and_its_sound_is_served(carried,
     assert (told.form["RecordingStatus"], told.form["RecordingChannels"]) == ("completed", str(count))
     with wave.open(io.BytesIO(audio.content)) as sound:
         assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, count, 2)
+        assert 0 < sound.getnframes() <= len(line.heard) - 8000, "from where it was started"
 
 
 def test_the_price_appears_some_time_after_the_end(carried):

@@ -57,6 +57,7 @@ SOUNDS = {
     "a beep": tone(BEEP_HZ, 0.4),
     "a fax": tone(FAX_HZ, 3.0),
     "one tone of a key": tone(697, 0.5),
+    "a chord with the tones of a key in it": tone(697, 0.5, 0.2) + tone(1209, 0.5, 0.2) + tone(2100, 0.5, 0.3),
     "noise": np.random.default_rng(2).normal(0, 4000, 40_000).astype(np.int16),
     "talk": synthetic_voice("Dinner is served from six to ten, and we would be glad to see you.")[0],
 }
