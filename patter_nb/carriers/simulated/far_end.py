@@ -122,6 +122,7 @@ class FarEnd:
             frames_sent=len(self._sent),
             late_seconds=self._late,
             zero_loop_seconds=self._zero_loop,
+            dry=tuple((gap.start / HZ, gap.end / HZ) for gap in self._playout.dry),
         )
 
     def _now(self) -> float:

@@ -105,6 +105,8 @@ class FarEndReport:
     """How late its worst 20 ms tick was: an error bound of every instant here that depends on when something arrived."""
     zero_loop_seconds: float
     """The event loop's time (on CPython `time.monotonic()`) at second 0."""
+    dry: tuple[tuple[float, float], ...] = ()
+    """Each silence between two pieces of audio because nothing was queued, from when to when; not what followed a clear."""
     hz: int = HZ
 
     @property

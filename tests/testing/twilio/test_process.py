@@ -45,6 +45,7 @@ def test_a_process_calls_in_and_reports_the_gaps_that_it_heard(app):
     (stream,) = ended["streams"]
     (longest,) = [length for _, length in stream["silences_ms"] if length > 300]
     assert 400 <= longest <= 800, "a second less what was already queued"
+    assert max(length for _, length in stream["dry_ms"]) == pytest.approx(longest, abs=25), "nothing was queued"
     assert [fact["status"] for fact in carrier.facts if fact["is"] == "status"] == ["ringing", "in-progress", "completed"]
     assert price["usd"] == 0.014
     assert "do is 'shout'" in error["text"]
