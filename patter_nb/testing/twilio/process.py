@@ -31,6 +31,7 @@ class TwilioProcess:
         self._numbers = itertools.count(1)
         """Of the orders that are answered."""
         self._more = threading.Condition()
+        self._writing = threading.Lock()
         self._ended = False
 
     async def __aenter__(self) -> TwilioProcess:
@@ -47,10 +48,14 @@ class TwilioProcess:
         threading.Thread(target=self._read, name="simulated carrier", daemon=True).start()
 
     def order(self, do: str, **settings: Any) -> None:
-        """Give an order. From any thread."""
+        """Give an order. From any thread. `CarrierError` when the process has ended."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **settings}) + "\n")
-        self._process.stdin.flush()
+        try:
+            with self._writing:
+                self._process.stdin.write(json.dumps({"do": do, **settings}) + "\n")
+                self._process.stdin.flush()
+        except (BrokenPipeError, ValueError) as error:  # the latter where it is closed here
+            raise CarrierError(f"the simulated carrier has ended and takes no order {do!r}") from error
 
     async def fact(self, kind: str, *, seconds: float = 30.0, **values: Any) -> Fact:
         """The first fact of this kind with these values, waited for. `CarrierError` when the process ends before."""
@@ -95,7 +100,8 @@ class TwilioProcess:
     def _stop(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -29,6 +29,7 @@ async def follow(line: SimulatedLine, document: Document | None) -> None:
     while document is not None and not line.leaving:
         following = await _run(line, document)
         document = line.take_redirect() or following
+    line.dismissed = True  # nothing can send it elsewhere any more
 
 
 async def _run(line: SimulatedLine, document: Document) -> Document | None:

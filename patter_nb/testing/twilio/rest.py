@@ -14,10 +14,9 @@ from urllib.parse import parse_qsl
 from patter_nb.testing.twilio import orders, resources
 from patter_nb.testing.twilio.calling import place
 from patter_nb.testing.twilio.line import FINAL, SimulatedLine
-from patter_nb.testing.twilio.program import fetch
 from patter_nb.testing.twilio.recorder import CallRecording
 from patter_nb.testing.twilio.resources import Json, RefusedError
-from patter_nb.testing.twilio.twiml import UnreadableTwimlError, read
+from patter_nb.testing.twilio.twiml import Document, UnreadableTwimlError, Verb, read
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -160,7 +159,7 @@ class Rest:
         if twiml:
             self._redirect(line, twiml)
         else:
-            self._exchange.task(self._redirect_to(line, url, given.method("Method")))
+            line.redirect(Document((Verb("Redirect", {"method": given.method("Method")}, url),)))
         return 200, resources.call(line, self._simulator.account_sid)
 
     def _redirect(self, line: SimulatedLine, twiml: str) -> None:
@@ -168,11 +167,6 @@ class Rest:
             line.redirect(read(twiml))
         except UnreadableTwimlError as error:
             raise RefusedError(orders.INVALID_PARAMETER, f"Twiml is no TwiML: {error}") from error
-
-    async def _redirect_to(self, line: SimulatedLine, url: str, method: str) -> None:
-        document = await fetch(line, "redirect", url, method)
-        if document is not None and not line.leaving:
-            line.redirect(document)
 
     def _line(self, sid: str) -> SimulatedLine:
         if sid not in self._simulator.lines:

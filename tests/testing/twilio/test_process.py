@@ -57,5 +57,7 @@ def test_a_process_that_has_ended_is_told_to_whoever_waits(app):
             carrier.order("stop")
             with pytest.raises(CarrierError, match="the simulated carrier ended"):
                 await carrier.fact("ended")
+        with pytest.raises(CarrierError, match="takes no order 'stop'"):
+            carrier.order("stop")
 
     asyncio.run(main())

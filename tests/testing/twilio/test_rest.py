@@ -233,6 +233,23 @@ def test_a_running_call_is_sent_to_an_address(carried):
     assert sim.posted("redirect")[0].form["CallStatus"] == "in-progress"
 
 
+def test_a_running_call_that_is_sent_to_an_address_without_twiml_ends_with_an_error(carried):
+    async def scenario(sim, app):
+        made = client(sim)
+        call = await asyncio.to_thread(made.calls.create, to=OTHER, from_=NUMBER, twiml=stream_twiml())
+        line = sim.lines[call.sid]
+        await sim.until(lambda sim: line.far_end)
+        url = app.answer("/next", "", 404)
+        await asyncio.to_thread(lambda: made.calls(call.sid).update(url=url))
+        await line.ended()
+        return line
+
+    line = carried(scenario, callee=QUICK, speed=20)
+    assert [warning.code for warning in line.warnings] == [11200]
+    assert line.reports[0].ended_by == "carrier"
+    assert "application error" in line.said[0]
+
+
 def test_a_number_is_found_configured_and_called_there(carried):
     async def scenario(sim, app):
         made = client(sim)
