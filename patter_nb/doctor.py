@@ -91,7 +91,7 @@ def examine(folder: Path | None = None) -> Examination:
             ("Versions", tuple(_versions())),
             ("Extras", tuple(_extras())),
             ("Keys", tuple(_keys(place))),
-            ("Machine", (cloudflared_finding("cloudflared", needed=False), port_finding(PORT))),
+            ("Machine", (cloudflared_finding("cloudflared", needed=False), _port())),
             ("Folder", tuple(_store(place / DIRECTORY))),
         )
     )
@@ -171,7 +171,15 @@ def _place(place: str) -> str:
     return {"environment": "the environment"}.get(place, place)
 
 
-# The folder.
+# The machine and the folder.
+
+
+def _port() -> Finding:
+    """The port of `serve()`. One that is taken is no trouble yet: it may be a notebook that serves."""
+    found = port_finding(PORT)
+    if found.ok:
+        return found
+    return Finding("port", None, found.said, "A notebook that serves may have it; otherwise stop what uses it, or serve(port=0).")
 
 
 def _store(directory: Path) -> Iterator[Finding]:

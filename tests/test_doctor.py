@@ -108,10 +108,13 @@ def test_a_file_of_keys_that_cannot_be_read_is_told_of_without_its_words(tmp_pat
     assert SECRET not in broken.said
 
 
-def test_a_port_that_is_taken_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_may_be_a_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(doctor, "PORT", taken.getsockname()[1])
-        assert found("port").ok is False
+        taken_by = found("port")
+        assert taken_by.ok is None
+        assert "cannot be used (Address already in use)" in taken_by.said
+        assert taken_by.remedy.startswith("A notebook that serves may have it")
 
 
 def test_cloudflared_is_only_needed_by_who_wants_such_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
