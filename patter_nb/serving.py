@@ -188,7 +188,7 @@ class Serving(Lines):
         running = self._server
         carrier, number = self._need_carrier(), self._need_number()
         way = read_tunnel(tunnel) if tunnel is not None else self._tunnel
-        if running is not None and not running.stopped and port in (PORT, running.port) and way in (None, running.tunnel):
+        if running is not None and not running.stopped and port in (0, PORT, running.port) and way in (None, running.tunnel):
             port, way = running.port, running.tunnel
         way = need_tunnel(way)
         known = served(port) if port else None
