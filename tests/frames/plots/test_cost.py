@@ -108,3 +108,12 @@ def test_a_bill_has_the_call_as_a_whole_too_and_its_total_is_not_counted_twice()
     told = "At least $0.01500 for 1 turn in 1 call; 57% of it for the telephony; 1 amount not known (no price of tts acme/mouth)."
     assert told in picture.description
     assert {"Telephony", "Prewarm", "Voice"} <= set(texts(cost_picture(bill(), "service")))
+
+
+def test_what_a_carrier_bills_beside_its_minutes_has_a_name_and_a_colour_of_its_own() -> None:
+    beside = pd.DataFrame({"part": ["media stream", "machine detection", "recording"], "usd": [0.0044, 0.0075, 0.0025]})
+    picture = cost_picture(pd.concat([bill(), beside.assign(kind="call", call_id="a")], ignore_index=True), by="service")
+    assert {"Media stream", "Machine detection", "Carrier's recording"} <= set(texts(picture))
+    roles = ("send", "leading_silence", "transcript_hooks", "failed_reply")
+    lengths = [amounts(picture, role)[0] for role in roles]
+    assert lengths == pytest.approx([0.0085, 0.0044, 0.0075, 0.0025])
