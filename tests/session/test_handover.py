@@ -215,6 +215,7 @@ def test_a_caller_who_hangs_up_while_it_rings_ends_that_too(hold: Hold) -> None:
     carrier = Carrier(rings=60.0)
     held = hold(["One?"], **handed_on(carrier, mode="warm"))
     assert carrier.did == [f"call {NUMBER}", "cancelled"]
+    assert carrier.at["cancelled"] <= held.session.zero + held.session.duration_seconds + 0.1, "it rings no longer"
     failed = {"number": NUMBER, "mode": "warm", "error": "the call ended before"}
     assert held.events("transfer_failed") == [failed]
     assert (held.session.end_reason, held.session.is_transferred, held.tasks_left) == ("caller hung up", False, [])
@@ -263,8 +264,24 @@ def test_a_call_that_we_end_while_the_carrier_may_take_it_is_ended_there_too(hol
     carrier = Carrier(seconds=10.0)
     held = hold([Line("One?", wait_seconds=30.0)], **handed_on(carrier, then=then))
     assert carrier.did == [f"transfer {NUMBER}", "cancelled", "hang up"]
+    assert carrier.at["hang up"] <= held.session.zero + 3.1
     assert held.session.end_reason in ("hung up by the agent's side", "stopped")
     assert (held.session.is_transferred, held.tasks_left) == (False, [])
+
+
+def test_what_became_of_an_earlier_transfer_says_nothing_of_the_next(hold: Hold) -> None:
+    carrier = Carrier(refuses=CarrierError("No."))
+
+    async def then(tap: Any, session: Any) -> None:
+        await tap.at(6.0)
+        carrier.refuses, carrier.seconds = None, 10.0
+        session.control.transfer(NUMBER)
+        await tap.at(7.0)
+        session.control.hangup()
+
+    held = hold([Line("One?", wait_seconds=30.0)], **handed_on(carrier, then=then))
+    assert carrier.did[-2:] == ["cancelled", "hang up"]
+    assert [each["error"] for each in held.events("transfer_failed")] == ["No.", "the call ended before"]
 
 
 def test_a_carrier_that_does_not_hang_up_is_told_of(hold: Hold) -> None:
