@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 
 IDLE_FRAMES = 500
-"""Pings and parts of messages on one WebSocket within the time of `ping_seconds`: they ask for work and answers, and nobody counts
-them as messages."""
+"""Most pings and parts of messages on one WebSocket in `ping_seconds`: they ask for work, and nobody counts them as messages."""
 
 
 @dataclass(frozen=True, slots=True)
