@@ -47,6 +47,7 @@ def test_twilios_vectors_come_out():
 
 def test_a_body_that_is_no_form_holds_by_its_hash():
     assert is_signed(TOKEN, WITH_BODY, (), "a9nBmqA0ju/hNViExpshrM61xv4=", body=BODY)
+    assert is_signed(TOKEN, WITH_BODY, FORM, "a9nBmqA0ju/hNViExpshrM61xv4=", body=BODY), "what is no form has no fields"
     assert not is_signed(TOKEN, WITH_BODY, (), "a9nBmqA0ju/hNViExpshrM61xv4=", body=BODY + b" ")
     assert not is_signed(TOKEN, URL, (), signature(TOKEN, URL, ()), body=BODY), "no hash, so the body is not signed"
 
