@@ -158,7 +158,7 @@ class TwilioSimulator:
 
     async def _close(self) -> None:
         await self._exchange.close()
-        await self._server.stop()
+        self._server.close()  # its task ends with the loop, which is sooner than it would by itself
 
     # The account.
 

@@ -33,6 +33,8 @@ def test_a_call_is_told_in_plain_figures(carried):
     assert exchange["gap_ms"] == pytest.approx(exchange["reply"]["start_ms"] - exchange["last_speech_ms"], abs=0.2)
     assert [event["kind"] for event in stream["events"]] == ["key_pressed"]
     assert len(stream["silences_ms"]) == 1
+    (dry,) = stream["dry_ms"]
+    assert dry == pytest.approx(stream["silences_ms"][0], abs=21)
 
 
 def test_a_call_without_a_stream_has_nothing_to_tell(carried):
