@@ -97,8 +97,12 @@ class Serving(Lines):
             show=show,
             cell=contextvars.copy_context(),
         )
-        server = await self._start(port, tunnel, manage_webhook)
-        self._served = terms
+        before, self._served = self._served, terms
+        try:
+            server = await self._start(port, tunnel, manage_webhook)
+        except BaseException:
+            self._served = before
+            raise
         server.answer(self, partial(self._take, terms, server), say)
         if not in_notebook() if block is None else block:
             try:
@@ -216,6 +220,10 @@ class Serving(Lines):
     def _webhook(self, server: PhoneServer, manage: bool | None) -> Callable[[str], NumberWebhook]:
         folder = None if self._store is None else self._store.directory
 
+        def tell(line: str) -> None:
+            if self._served is not None:  # who only calls others need not know where the number points
+                server.tell(line)
+
         def made(origin: str) -> NumberWebhook:
             return NumberWebhook(
                 server.rest,
@@ -224,7 +232,7 @@ class Serving(Lines):
                 status_url=f"{origin}{STATUS}",
                 folder=folder,
                 secret=server.carrier.credentials().auth_token,
-                tell=server.tell,
+                tell=tell,
                 manage=manage,
             )
 

@@ -132,7 +132,7 @@ def test_a_dial_that_the_carrier_refuses_raises_where_it_is_awaited_and_is_a_row
     assert OTHER not in str(row["error"])
 
 
-def test_a_call_without_a_server_starts_one():
+def test_a_call_without_a_server_starts_one_which_leaves_the_number_alone(capsys):
     async def main():
         async with on_line() as (simulator, phone):
             simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
@@ -144,6 +144,7 @@ def test_a_call_without_a_server_starts_one():
             return simulator.posted("voice")[-1]
 
     assert "<Reject" in run(main()).body
+    assert "points to" not in capsys.readouterr().out
 
 
 def test_each_call_has_the_agent_and_the_first_words_it_was_ordered_with():
@@ -172,6 +173,14 @@ def test_serving_again_gives_the_same_server_back_and_changes_what_comes_next():
             return server is again, call.transcript[0]["text"]
 
     assert run(main()) == (True, "Hello again.")
+
+
+def test_serving_twice_on_any_free_port_gives_the_same_server_back():
+    async def main():
+        async with on_line() as (_, phone):
+            return await served(phone) is await served(phone)
+
+    assert run(main())
 
 
 def test_a_cell_that_was_run_again_with_a_new_phone_takes_the_server_over_with_the_call_that_is_on():

@@ -43,6 +43,8 @@ OUTCOMES = {"no-answer": "no answer", "busy": "busy", "failed": "failed", "cance
 """What ends a call that nobody answered, by the carrier's word for it."""
 OVER = ("completed", *OUTCOMES)
 NO_AUDIO = "its audio never came"
+SHOWN = ("dialed", "carrier_status", "machine_detected", "carrier_price")
+"""Events that change what a card says."""
 SHOWN_CHARACTERS = 400
 """Of a caller's or callee's name in the stream's parameters: a carrier takes no more than 500. A SIP address may be longer."""
 
@@ -147,6 +149,8 @@ class LineCall(SpokenCall):
         """Write down what happened, at this instant of the call's clock."""
         at = 0.0 if self.call is None else self.call.duration_seconds
         self._log.event(self.call_id, at, kind, data)
+        if self.call is not None and kind in SHOWN:
+            self.call.refresh()
 
     # The call.
 
