@@ -79,7 +79,8 @@ class Serving(Lines):
         `port`: of 127.0.0.1, which only the tunnel makes public; 0 takes a free one. `recording`: keep every call's audio, at the
         carrier as well. `voicemail_message`: what an answering machine gets that answers a `call()`. `manage_webhook`: point the
         number here without asking (True), leave it as it is (False), or ask (None). Running this again gives back the server that
-        is there, and its next calls are held as it says now.
+        is there, and its next calls are held as it says now; on another port or tunnel a new one takes its place, and its calls
+        end.
 
         `ConfigError` for what is missing; `OSError` when another process has the port; `PatterError` when no tunnel opens.
         """
@@ -200,12 +201,20 @@ class Serving(Lines):
             await known.stop()
             known = None
         if known is None:
-            if running is not None and running.owner not in (None, self):
-                self._readiness = Readiness()  # the other phone's server goes on
+            goes = running if running is not None and not running.stopped else None
             known = PhoneServer(carrier, number, way, port=port, tell=say)
+            try:
+                known.listen()
+            except OSError as error:
+                if goes is None:
+                    self._readiness.failed(str(error))
+                raise  # a server that runs goes on
+            if goes is not None:
+                self._readiness = Readiness()  # what is known of that one stays its own
             self._server = known
             self._readiness.begin()
-            await known.start(self._readiness, self._webhook(known, manage))
+            replaced = goes if goes is not None and goes.owner in (None, self) else None
+            await known.start(self._readiness, self._webhook(known, manage), replaced)
             await known.until_ready()
             return known
         await known.until_ready()

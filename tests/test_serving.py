@@ -316,10 +316,42 @@ def test_a_port_that_another_process_has_is_an_error_with_its_remedy():
             with socket.socket() as taken:
                 taken.bind(("127.0.0.1", 0))
                 taken.listen()
+                ready = phone.ready
                 with pytest.raises(OSError, match="is taken: stop what uses it, or give another port"):
                     await served(phone, port=taken.getsockname()[1])
+                with pytest.raises(PatterError, match="is taken"):
+                    await ready
 
     run(main())
+
+
+def test_a_server_that_runs_goes_on_when_another_port_is_taken_and_stops_with_its_phone():
+    async def main():
+        async with on_line() as (simulator, phone):
+            server = await served(phone)
+            with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="is taken"):
+                await served(phone, port=taken.getsockname()[1])
+            assert await phone.ready == simulator.tunnel.hostname
+            call = await held(simulator, phone)
+            await phone.disconnect()
+            return server.stopped, call.end_reason
+
+    assert run(main()) == (True, "caller hung up")
+
+
+def test_on_another_port_a_new_server_takes_the_place_of_the_one_that_runs():
+    async def main():
+        async with on_line(tunnel=Static("calls.example.com")) as (simulator, phone):
+            first = await served(phone)
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            second = await served(phone, port=port)
+            assert (first.stopped, second.stopped, second.port) == (True, False, port)
+            assert await phone.ready == "calls.example.com"
+            simulator.route("calls.example.com", port)
+            return (await held(simulator, phone)).end_reason
+
+    assert run(main()) == "caller hung up"
 
 
 def test_a_real_call_goes_on_when_nobody_waits_for_it_any_more():

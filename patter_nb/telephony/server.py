@@ -61,6 +61,7 @@ class PhoneServer:
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._webhook: Webhook | None = None
+        self._replaced: PhoneServer | None = None
         self._pointing: NumberWebhook | None = None
 
     @property
@@ -93,14 +94,17 @@ class PhoneServer:
         """Wait until calls can come in and go out. `PatterError` why they cannot."""
         await asyncio.shield(self.readiness.ready)
 
-    async def start(self, readiness: Readiness, webhook: Webhook) -> None:
-        """Listen, open the tunnel, point the number at it. Raises what went wrong, everything closed again.
-
-        An `OSError` when the port is taken by another process.
-        """
-        self._webhook, self.readiness = webhook, readiness
+    def listen(self) -> None:
+        """Take the port; `start` has to follow at once. `OSError` when another process has it."""
         self._listening = serve(self._app, loop=asyncio.get_running_loop(), port=self._wanted, bounds=BOUNDS, lazy=True)
         _serving[self.port] = self
+
+    async def start(self, readiness: Readiness, webhook: Webhook, replaced: PhoneServer | None = None) -> None:
+        """Open the tunnel, point the number at it; before that, stop the server whose place it takes. Raises what went wrong,
+        everything closed again."""
+        if self._listening is None:
+            self.listen()
+        self._webhook, self.readiness, self._replaced = webhook, readiness, replaced
         self._task = asyncio.create_task(self._run(), name=f"phone server on port {self.port}")
         try:
             ready = asyncio.ensure_future(asyncio.shield(readiness.ready))
@@ -152,6 +156,9 @@ class PhoneServer:
             stack.push_async_callback(self.rest.close)
             stack.push_async_callback(self._listening.stop)
             stack.push_async_callback(self.afterwards.close)
+            if self._replaced is not None:
+                await self._replaced.stop()
+                self._replaced = None
             for _ in range(1 + REOPENINGS):
                 lost = await self._public()
                 if not lost:
