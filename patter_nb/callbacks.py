@@ -122,8 +122,8 @@ class SpeechCallbacks:
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in CALL_CALLBACKS:
-            begins = "call()" if name == "on_machine_detection" else "test()"
-            raise ConfigError(f"{name} belongs to one call: give it to {begins}, as {name}=...")
+            begins = "serve() or call()" if name == "on_machine_detection" else "test(), serve() or call()"
+            raise ConfigError(f"{name} belongs to calls: give it to {begins}, as {name}=...")
         if name.startswith("on_") and name not in SPEECH_EVENTS:
             raise ConfigError(f"A phone has no {name}; what may be set is {', '.join(SPEECH_EVENTS)}.")
         super().__setattr__(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -98,12 +99,11 @@ class Serving(Lines):
             show=show,
             cell=contextvars.copy_context(),
         )
-        before, self._served = self._served, terms
-        try:
+        with ExitStack() as otherwise:
+            otherwise.callback(setattr, self, "_served", self._served)
+            self._served = terms
             server = await self._start(port, tunnel, manage_webhook)
-        except BaseException:
-            self._served = before
-            raise
+            otherwise.pop_all()
         server.answer(self, partial(self._take, terms, server), say)
         if not in_notebook() if block is None else block:
             try:

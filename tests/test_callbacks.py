@@ -48,8 +48,8 @@ def test_a_phone_takes_the_seven_speech_events_and_no_other_callback() -> None:
         phone.on_user_speech_start = print
     assert str(refused.value) == f"A phone has no on_user_speech_start; what may be set is {', '.join(SPEECH_EVENTS)}."
     for name in set(NAMES) - set(SPEECH_EVENTS):
-        begins = "call" if name == "on_machine_detection" else "test"
-        with pytest.raises(ConfigError, match=rf"^{name} belongs to one call: give it to {begins}\(\), as {name}=\.\.\.$"):
+        begins = r"serve\(\) or call\(\)" if name == "on_machine_detection" else r"test\(\), serve\(\) or call\(\)"
+        with pytest.raises(ConfigError, match=rf"^{name} belongs to calls: give it to {begins}, as {name}=\.\.\.$"):
             setattr(phone, name, print)
     for name in SPEECH_EVENTS:
         setattr(phone, name, print)
