@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,11 @@ class Bounds:
     """How often a WebSocket is asked whether it is still there, and how long it may take to answer."""
 
 
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.ERROR)  # what anybody sends us is no news
+logger.addHandler(logging.NullHandler())  # else it goes to whichever cell runs
+
+
 class _Deadline:
     """Cuts a socket off when it comes. `set` leaves one that is set already."""
 
@@ -61,6 +67,10 @@ def bounded(bounds: Bounds) -> type[H11Protocol]:
 
     class Bounded(H11Protocol):
         _switched = False
+
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            self.logger = logger
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -90,6 +100,16 @@ def bounded(bounds: Bounds) -> type[H11Protocol]:
             else:
                 self._request.clear()
 
+        def send_400_response(self, msg: str) -> None:
+            """The rest of a request is no HTTP, although its head was."""
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True  # what answers it is not to speak after this
+                self.cycle.message_event.set()
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:
+                self.transport.abort()
+
         def handle_websocket_upgrade(self, event: Any) -> None:
             self._switched = True
             self._request.clear()
@@ -111,8 +131,9 @@ def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class BoundedSocket(WebSocketsSansIOProtocol):
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            self.logger = self.conn.logger = logger
             self._idle: deque[float] = deque(maxlen=IDLE_FRAMES)
 
         def data_received(self, data: bytes) -> None:

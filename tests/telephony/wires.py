@@ -19,7 +19,7 @@ NUMBER = "+15550001234"
 CALLER = "+15557654321"
 ANSWER = "/webhooks/twilio/answer"
 FORM = "application/x-www-form-urlencoded"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 15.0
 
 Pairs = list[tuple[str, str]]
 
