@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from patter_nb.carriers.base import StreamStarted
@@ -78,14 +79,14 @@ class MediaSocket:
     async def send(self, text: str) -> None:
         """Hand a message over."""
         if not self.closed.is_set():
-            with contextlib.suppress(RuntimeError, OSError):  # it is closed; whoever receives is told
+            with _gone():  # whoever receives is told
                 await self._websocket.send_text(text)
 
     async def close(self, code: int = 1000) -> None:
         """Hang up."""
         if not self.closed.is_set():
             self.closed.set()
-            with contextlib.suppress(RuntimeError, OSError):
+            with _gone():
                 await self._websocket.close(code)
 
     def _floods(self, text: str) -> bool:
@@ -98,20 +99,27 @@ class MediaSocket:
 
 async def admit(websocket: WebSocket, waiting: Waiting | None) -> None:
     """Let the socket in when its start message proves that it is the one `waiting` waits for, and keep it until it is closed."""
-    if waiting is None or waiting.is_spent:
-        await websocket.close(REFUSED)  # before it is accepted: an HTTP 403
-        return
-    await websocket.accept()
-    socket = await _started(websocket, waiting)
-    if socket is None:
-        with contextlib.suppress(RuntimeError, OSError):
+    with _gone():
+        if waiting is None or waiting.is_spent:
+            await websocket.close(REFUSED)  # before it is accepted: an HTTP 403
+            return
+        await websocket.accept()
+        socket = await _started(websocket, waiting)
+        if socket is None:
             await websocket.close(REFUSED)
-        return
-    try:
-        waiting.connected(socket)
-        await socket.closed.wait()
-    finally:
-        await socket.close()
+            return
+        try:
+            waiting.connected(socket)
+            await socket.closed.wait()
+        finally:
+            await socket.close()
+
+
+def _gone() -> AbstractContextManager[None]:
+    """Passes over what is raised when the other side is not there any more."""
+    from starlette.websockets import WebSocketDisconnect
+
+    return contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError)
 
 
 async def _started(websocket: WebSocket, waiting: Waiting) -> MediaSocket | None:

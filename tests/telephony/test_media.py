@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 from tests_of_telephony_wires import ORIGIN, TOKEN, sid
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -318,6 +319,52 @@ def test_more_messages_than_a_call_has_end_it(name, run):
     assert flooded
     assert code in (FLOODED, 1006)  # what it still sent is not read, so the reason may not reach it
     assert most * 0.9 < heard <= most + 2
+
+
+HANDSHAKE = (
+    b"GET /ws/stream/%s HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("call_id", [b"ours", b"unknown"])
+def test_a_carrier_that_leaves_during_the_handshake_leaves_nothing_behind(call_id, run, caplog):
+    async def main():
+        async with served(ours=Waiting()) as dial:
+            async with dial() as line:  # the application is there
+                port = line.socket.remote_address[1]
+            others = asyncio.all_tasks()
+            for _ in range(50):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(HANDSHAKE % call_id)
+                await asyncio.sleep(0)
+                writer.transport.abort()
+            async with asyncio.timeout(5):
+                while left := asyncio.all_tasks() - others:
+                    await asyncio.wait(left, timeout=0.05)
+
+    run(main())
+    assert caplog.records == []
+
+
+class Gone:
+    """A WebSocket whose other side has left, which nobody was told yet."""
+
+    async def send_text(self, text: str) -> None:
+        raise WebSocketDisconnect(1006)
+
+    async def close(self, code: int) -> None:
+        raise WebSocketDisconnect(1006)
+
+
+def test_what_is_sent_to_a_carrier_that_has_left_is_dropped(run):
+    async def main():
+        socket = MediaSocket(Gone(), [])
+        await socket.send("too late")
+        await socket.close()
+        return await socket.receive()
+
+    assert run(main()) is None
 
 
 class Full:
