@@ -220,7 +220,7 @@ def _key_findings(carrier: Twilio) -> list[Finding]:
     if keys.auth_token:
         return [Finding("keys", True, said)]
     remedy = "Give TWILIO_AUTH_TOKEN as well: Twilio signs its webhooks with it."
-    return [Finding("keys", False, f"{said} Calls cannot be answered, since the auth token is missing.", remedy)]
+    return [Finding("keys", False, f"{said} Nothing that Twilio sends can be checked, since the auth token is missing.", remedy)]
 
 
 async def _account_findings(rest: TwilioRest, to: str) -> list[Finding]:

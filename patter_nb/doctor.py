@@ -31,8 +31,8 @@ from patter_nb.telephony.number_records import read_changes, shown
 
 KEYS = {
     "TWILIO_ACCOUNT_SID": "needed for a Twilio number",
-    "TWILIO_AUTH_TOKEN": "needed to be called on one",
-    "TWILIO_API_KEY": "may take the auth token's place in calling",
+    "TWILIO_AUTH_TOKEN": "needed for one, also beside an API key: Twilio signs with it",
+    "TWILIO_API_KEY": "may take the auth token's place in requests",
     "TWILIO_API_SECRET": "belongs to TWILIO_API_KEY",
     "NGROK_AUTHTOKEN": "needed for Ngrok()",
 }

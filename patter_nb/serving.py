@@ -253,6 +253,7 @@ class Serving(Lines):
         if self._carrier is None:
             raise ConfigError("carrier is missing: Patter(carrier=Twilio(), phone_number=...) says over which line calls go.")
         self._carrier.credentials()
+        self._carrier.signing_token()  # what becomes of a call is told by signed webhooks
         return self._carrier
 
     def _need_number(self) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 from typing import Any
 
 import httpx
 import pytest
 
+from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, PatterError, PatterWarning
 from patter_nb.phone import Patter
 from patter_nb.providers.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
@@ -284,6 +286,53 @@ def test_a_tunnel_that_is_lost_is_opened_again_under_its_new_name():
     assert run(main()) == "caller hung up"
 
 
+def test_a_tunnel_that_cannot_be_opened_again_is_told_where_nobody_waits(capsys):
+    class Once:
+        def __init__(self, simulator: TwilioSimulator) -> None:
+            self.simulator = simulator
+            self.lost: list[asyncio.Future[str]] = []
+
+        @contextlib.asynccontextmanager
+        async def open(self, port: int, tell: Any) -> Any:
+            if self.lost:
+                raise CarrierError("There is no network.")
+            self.simulator.route("first.example.com", port)
+            self.lost.append(asyncio.get_running_loop().create_future())
+            yield OpenTunnel("first.example.com", self.lost[0])
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            tunnel = Once(simulator)
+            server = await served(phone, tunnel=tunnel)
+            tunnel.lost[0].set_result("the wire was cut")
+            with pytest.raises(PatterError, match="There is no network"):
+                await server.closed()
+
+    run(main())
+    assert capsys.readouterr().out.splitlines()[-1] == "The server has stopped: There is no network."
+
+
+def test_a_cell_that_is_interrupted_while_the_tunnel_opens_leaves_no_server_and_no_noise(caplog):
+    class Slow:
+        @contextlib.asynccontextmanager
+        async def open(self, port: int, tell: Any) -> Any:
+            await asyncio.Event().wait()
+            yield
+
+    async def main():
+        async with on_line() as (_, phone):
+            serving = asyncio.create_task(served(phone, tunnel=Slow()))
+            await asyncio.sleep(0)
+            serving.cancel()
+            await asyncio.wait((serving,))
+            del serving
+            gc.collect()  # a failure that nobody has looked at is told then
+            return phone._server.stopped
+
+    assert run(main())
+    assert caplog.records == []
+
+
 def test_in_a_script_serving_lasts_until_it_is_stopped_and_an_interrupt_stops_it():
     async def main():
         async with on_line() as (_, phone):
@@ -440,6 +489,12 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
             await bare.serve(scripted(bare), block=False)
         with pytest.raises(ConfigError, match="phone_number is missing"):
             bare.call(OTHER, agent=scripted(bare))
+        key = {"account_sid": "AC" + "0" * 32, "api_key": "SK" + "0" * 32, "api_secret": "secret"}
+        unsigned = Patter(carrier=Twilio(**key), phone_number="+15550001234", store=False)
+        with pytest.raises(ConfigError, match="Checking that a webhook comes from Twilio needs the key TWILIO_AUTH_TOKEN"):
+            await unsigned.serve(scripted(unsigned), block=False)
+        with pytest.raises(ConfigError, match="needs the key TWILIO_AUTH_TOKEN"):
+            unsigned.call(OTHER, agent=scripted(unsigned))
         async with on_line(tunnel=None) as (_, phone):
             with pytest.raises(ConfigError, match="tunnel is missing: a carrier must reach this machine"):
                 await served(phone)

@@ -54,12 +54,13 @@ class PhoneServer:
         self.rest = TwilioRest(carrier)
         self.afterwards = Afterwards(self.rest)
         self.desk = CallDesk(self.afterwards, self.tell)
-        self._token = carrier.credentials().auth_token
+        self._token = carrier.signing_token()
         self._wanted = port
         self._tell = tell
         self._listening: LoopServer | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._was_ready = False
         self._webhook: Webhook | None = None
         self._replaced: PhoneServer | None = None
         self._pointing: NumberWebhook | None = None
@@ -106,11 +107,12 @@ class PhoneServer:
             self.listen()
         self._webhook, self.readiness, self._replaced = webhook, readiness, replaced
         self._task = asyncio.create_task(self._run(), name=f"phone server on port {self.port}")
+        ready = asyncio.ensure_future(asyncio.shield(readiness.ready))
         try:
-            ready = asyncio.ensure_future(asyncio.shield(readiness.ready))
             await asyncio.wait((ready, self._task), return_when=asyncio.FIRST_COMPLETED)
             await ready
         except asyncio.CancelledError:
+            ready.cancel()  # else its failure would be one that nobody has looked at
             await self.stop()
             raise
 
@@ -140,6 +142,8 @@ class PhoneServer:
     async def _run(self) -> None:
         def failed(error: str) -> None:
             self.problem = error
+            if self._was_ready:  # nobody waits to be told
+                self.tell(f"The server has stopped: {error}")
             self.readiness.failed(error)
 
         try:
@@ -165,7 +169,7 @@ class PhoneServer:
                     return
                 self.tell(f"The tunnel was lost ({lost}); another one is opened.")
                 self.readiness.begin()
-            raise PatterError(f"The tunnel was lost {1 + REOPENINGS} times, so the server has stopped: serve again.")
+            raise PatterError(f"The tunnel was lost {1 + REOPENINGS} times: serve again.")
 
     async def _public(self) -> str:
         """Be reachable until it is stopped ("") or the tunnel is lost (why)."""
@@ -180,6 +184,7 @@ class PhoneServer:
                 stack.push_async_callback(webhook.end)
                 await webhook.begin()
             stack.push_async_callback(self._end_calls)
+            self._was_ready = True
             self.readiness.done(self.host)
             return await self._until_lost(opened)
 

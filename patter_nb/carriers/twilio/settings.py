@@ -34,8 +34,8 @@ class Twilio:
     """A Twilio account. What is left out is taken from TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_API_KEY and
     TWILIO_API_SECRET, at the prompt of `patter_nb.keys()`, in the environment or in `.env` beside the notebook.
 
-    An API key (`SK...` and its secret) is enough to place calls. To answer them, the auth token is needed as well: with it Twilio
-    signs what it sends.
+    An API key (`SK...` and its secret) may do what is asked of Twilio in the place of the auth token. The token is needed all the
+    same: with it Twilio signs what it sends, calls that come in and what becomes of those that are placed.
     """
 
     kind: ClassVar[str] = "twilio"
@@ -63,7 +63,8 @@ class Twilio:
         api_key = self.api_key.strip() or find("TWILIO_API_KEY")
         api_secret = self.api_secret.strip() or find("TWILIO_API_SECRET")
         if not account_sid:
-            raise missing("TWILIO_ACCOUNT_SID", "Twilio")
+            both = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+            raise missing(both[:1] if auth_token or api_key else both, "Twilio")
         if not is_sid(account_sid, "AC"):
             raise ConfigError(
                 "TWILIO_ACCOUNT_SID (account_sid=) is not the SID of an account: copy the one that begins with AC, of 34 letters "
