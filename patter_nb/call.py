@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal
 
 from patter_nb.audio.recording import Recording
-from patter_nb.callbacks import Orders
+from patter_nb.callbacks import HUNG_UP, Done, Orders
 from patter_nb.errors import CarrierError, ConfigError, PatterError
 from patter_nb.live import Edit, Live
 from patter_nb.notebook.display import CardHandle
@@ -229,6 +229,19 @@ class Call(Orders):
         else:
             with contextlib.suppress(RuntimeError):  # its loop is closed: the call is over
                 self._loop.call_soon_threadsafe(self._give_up)
+
+    def ends(self, reason: str) -> None:
+        """Whoever holds the call is about to return, for this reason."""
+        self._stop_reason = self._stop_reason or reason
+
+    def hangup(self, text: str = "") -> Done:
+        """End the call when what is being said was heard, and `text` after it. One that still rings is given up at once."""
+        with self._lock:
+            rings = self._real and self._session is None
+        if not rings:
+            return super().hangup(text)
+        self.stop(HUNG_UP)
+        return Done()
 
     def _give_up(self) -> None:
         """Stop what comes before there is a session. Once: what was cancelled may wait for a thread that makes one."""

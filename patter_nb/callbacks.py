@@ -35,6 +35,9 @@ MOST_SUMMARY = 1000
 
 TRANSFERRING = "A transfer of this call is under way; the call can be handed on again when that has failed."
 
+HUNG_UP = "hung up by the agent's side"
+"""Why a call ended that we were told to end."""
+
 NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 """E.164: a plus sign, the country's code, at most 15 digits."""
 
@@ -159,7 +162,7 @@ class Orders:
 
     def hangup(self, text: str = "") -> Done:
         """End the call when what is being said was heard, and `text` after it."""
-        self._hand_over(HangUpRequested("hung up by the agent's side", _string("text", text)))
+        self._hand_over(HangUpRequested(HUNG_UP, _string("text", text)))
         return Done()
 
     def send_dtmf(self, digits: str, *, delay_ms: int = 300) -> Done:
@@ -285,9 +288,8 @@ def check_number(name: str, number: object) -> str:
     """`number` in E.164, without the spaces, dots and brackets people write it with; `ConfigError` for anything else."""
     plain = re.sub(r"[\s().-]", "", number) if isinstance(number, str) else ""
     if not NUMBER.fullmatch(plain):
-        # Without an example: errors are shown with the numbers in them masked.
-        form = "a plus sign, the country's code and the number, without letters"
-        raise ConfigError(f"{name} must be a number in E.164 ({form}), and what was given is none.")
+        # Without an example: errors are shown with the numbers in them masked. Without what was given, which may be one.
+        raise ConfigError(f"{name} must be a number in E.164: a plus sign, the country's code and the number, in digits.")
     return plain
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from patter_nb.carriers.twilio.rest import TwilioRest
 from patter_nb.carriers.twilio.webhooks import RecordingReady
+from patter_nb.errors import CarrierError
 from patter_nb.session.boundary import guarded
-from patter_nb.telephony.call import LineCall
+from patter_nb.telephony.call import OUTCOMES, LineCall
 
 PRICE_AFTER_SECONDS = (2.0, 10.0, 30.0, 120.0, 600.0)
 """When the price is asked for: Twilio sets it some time after the call, mostly within a minute."""
@@ -24,8 +25,9 @@ class Afterwards:
         self._work: set[asyncio.Task[None]] = set()
 
     def over(self, line: LineCall) -> None:
-        """Ask for what the carrier charged."""
-        self._spawn(line, self._price(line))
+        """Ask for what the carrier charged; for a call that nobody answered that is nothing."""
+        if line.status not in OUTCOMES:
+            self._spawn(line, self._price(line))
 
     def recorded(self, line: LineCall, recording: RecordingReady) -> None:
         """Fetch the carrier's recording."""
@@ -55,12 +57,20 @@ class Afterwards:
         task.add_done_callback(self._work.discard)
 
     async def _price(self, line: LineCall) -> None:
+        refused: CarrierError | None = None
         for seconds in self._price_after:
             await asyncio.sleep(seconds)
-            found = await self._rest.fetch_call(line.carrier_call_id)
+            try:
+                found = await self._rest.fetch_call(line.carrier_call_id)
+            except CarrierError as error:  # it may be there when it is asked again
+                refused = error
+                continue
+            refused = None
             if found.price_usd is not None:
                 line.event("carrier_price", {"usd": found.price_usd})
                 return
+        if refused is not None:
+            raise refused
 
     async def _fetch(self, line: LineCall, recording: RecordingReady) -> None:
         audio = await self._rest.recording_audio(recording.recording_sid)

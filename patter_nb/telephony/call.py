@@ -213,7 +213,7 @@ class LineCall(SpokenCall):
             return news
         if news == NO_AUDIO:
             raise CarrierError(f"The call was answered, and then {NO_AUDIO}: is the public address still that of this server?")
-        call.stop(news)
+        call.ends(news)
         return None
 
     def _control(self) -> TwilioLine:
