@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks
-from patter_nb.errors import ConfigError
+from patter_nb.errors import ConfigError, PatterError
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.remote import RemoteMessage
@@ -70,7 +70,7 @@ class Rehearsing(Lines):
         call.ended()` waits for its end. The other settings are those of `serve()` and `call()`. What the line would have cost
         stands in its cost.
         """
-        loop = running_loop("rehearse")
+        running_loop("rehearse")
         if (caller is None) == (callee is None):
             raise ConfigError("rehearse() takes a caller, whose call comes in, or a callee, who is called: give one of them.")
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
@@ -95,8 +95,9 @@ class Rehearsing(Lines):
                 simulator.callee = callee
                 order = Order(OTHER, server.number, words, machine_detection, seconds)
                 call = await self._place(terms, partial(_already, server), order)
-            after = stage.pop_all()
-        call.when_over(lambda: loop.call_soon_threadsafe(_clear, server, call, after))
+            task = asyncio.create_task(_clear(server, call, stage.pop_all()), name=f"after rehearsal {call.id}")
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
         return call
 
     async def _simulator(self, stage: AsyncExitStack) -> TwilioSimulator:
@@ -114,9 +115,18 @@ class Rehearsing(Lines):
                 rung.set_result(line.call)
             return line
 
-        server.answer(self, take, _quiet)
-        await simulator.call(caller, from_number=OTHER)
-        return await rung
+        def failed(error: str) -> None:
+            if not rung.done():
+                rung.set_exception(PatterError(error))
+
+        server.answer(self, take, failed)
+        line = await simulator.call(caller, from_number=OTHER)
+        ended = asyncio.ensure_future(line.ended())
+        await asyncio.wait((rung, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not rung.done():
+            raise PatterError(f"The simulated call did not come in: {'; '.join(warning.text for warning in line.warnings)}.")
+        return rung.result()
 
 
 async def _server(stage: AsyncExitStack, simulator: TwilioSimulator) -> PhoneServer:
@@ -136,21 +146,18 @@ async def _already(server: PhoneServer) -> PhoneServer:
     return server
 
 
-def _clear(server: PhoneServer, call: Call, after: AsyncExitStack) -> None:
-    """Let go of carrier and server once the price is known."""
-
-    async def clear() -> None:
+async def _clear(server: PhoneServer, call: Call, after: AsyncExitStack) -> None:
+    """Let go of carrier and server once the call is over and its price is known, or the loop is about to close."""
+    try:
+        await call.over()
         line = server.desk.waiting(call.id)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PRICE_SECONDS):
                 if line is not None and line.carrier_call_id:
                     await line.over.wait()
                     await server.afterwards.done(call.id)
+    finally:
         await after.aclose()
-
-    task = asyncio.get_running_loop().create_task(clear(), name=f"after rehearsal {call.id}")
-    _closing.add(task)
-    task.add_done_callback(_closing.discard)
 
 
 def _quiet(line: str) -> None:
