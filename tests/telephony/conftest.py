@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-for name in ("wires",):
+for name in ("wires", "stage"):
     spec = importlib.util.spec_from_file_location(f"tests_of_telephony_{name}", Path(__file__).with_name(f"{name}.py"))
     sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[spec.name])
