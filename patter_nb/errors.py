@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 import warnings
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 INSTALL_FROM_CLONE = 'pip install ".[{extra}]"'
@@ -122,11 +122,21 @@ class PatterWarning(UserWarning):
 
 
 def warn(message: str) -> None:
-    """Warn of something that was given, at the line that gave it: the nearest one outside of this package."""
+    """Warn of something that was given, at the line that gave it: the nearest one outside of this package.
+
+    In a task of its own there is no such line, and none of the event loop's is shown in its place.
+    """
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+    while frame.f_back is not None and _room(frame) in _OURS:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, PatterWarning, stacklevel=level)
+    if _room(frame) == "asyncio":
+        warnings.warn_explicit(message, PatterWarning, "<patter_nb>", 1)
+    else:
+        warnings.warn(message, PatterWarning, stacklevel=level)
+
+
+def _room(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 _OURS = (__name__.partition(".")[0], "dataclasses")

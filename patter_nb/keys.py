@@ -9,7 +9,7 @@ import getpass
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,12 +36,15 @@ def where(name: str) -> str:
     return next((place for place, _ in _places(name)), "")
 
 
-def missing(name: str, what: str) -> ConfigError:
-    """The error for a key that is nowhere, with the three ways to give it. `what` needs it: "Twilio"."""
-    _missed[name] = None
+def missing(names: str | Sequence[str], what: str) -> ConfigError:
+    """The error for a key that is nowhere, or for several, with the three ways to give it. `what` needs it: "Twilio"."""
+    names = (names,) if isinstance(names, str) else names
+    _missed.update(dict.fromkeys(names))
+    keys, are, it, lines = ("key", "is", "it", "a line") if len(names) == 1 else ("keys", "are", "them", "lines")
+    asked = ", ".join(f'"{name}"' for name in names)
     return ConfigError(
-        f"{what} needs the key {name}, which is not there: give it in a line of the file {FILE} beside the notebook, "
-        f'in the environment, or at the hidden prompt of patter_nb.keys("{name}").'
+        f"{what} needs the {keys} {' and '.join(names)}, which {are} not there: give {it} in {lines} of the file {FILE} beside "
+        f"the notebook, in the environment, or at the hidden prompt of patter_nb.keys({asked})."
     )
 
 

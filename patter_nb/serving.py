@@ -192,16 +192,17 @@ class Serving(Lines):
         """The server that runs, or a new one."""
         running = self._server
         carrier, number = self._need_carrier(), self._need_number()
-        way = read_tunnel(tunnel) if tunnel is not None else self._tunnel
-        if running is not None and not running.stopped and port in (0, PORT, running.port) and way in (None, running.tunnel):
-            port, way = running.port, running.tunnel
+        goes = running if running is not None and not running.stopped else None
+        left_out = self._tunnel if goes is None else goes.tunnel  # a call goes by the server that runs, whatever opened it
+        way = read_tunnel(tunnel) if tunnel is not None else left_out
+        if goes is not None and port in (0, PORT, goes.port) and way in (None, goes.tunnel):
+            port, way = goes.port, goes.tunnel
         way = need_tunnel(way)
         known = served(port) if port else None
         if known is not None and not known.fits(carrier, number, way):
             await known.stop()
             known = None
         if known is None:
-            goes = running if running is not None and not running.stopped else None
             known = PhoneServer(carrier, number, way, port=port, tell=say)
             try:
                 known.listen()

@@ -421,8 +421,7 @@ BAD_ORDERS: list[tuple[Callable[[Call], Any], str]] = [
     (lambda call: call.send_dtmf("x"), "digits"),
     (
         lambda call: call.transfer("555"),
-        "number must be a number in E.164 (a plus sign, the country's code and the number, without letters), "
-        "and what was given is none.",
+        "number must be a number in E.164: a plus sign, the country's code and the number, in digits.",
     ),
     (lambda call: call.transfer("+15551234567", mode="hot"), "mode is 'hot'; it must be"),
     (lambda call: call.mute(1), "on is 1; it must be True or False."),  # type: ignore[arg-type]

@@ -135,7 +135,7 @@ def test_keys_that_are_missing_are_named_with_the_ways_to_give_them_and_nobody_i
     report, there = check(carrier=Twilio())
     assert not report.ok
     assert "TWILIO_ACCOUNT_SID" in report["keys"].said
-    assert 'patter_nb.keys("TWILIO_ACCOUNT_SID")' in report["keys"].remedy
+    assert 'patter_nb.keys("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")' in report["keys"].remedy
     assert there.asked == []
 
 

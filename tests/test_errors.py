@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 import sys
+import warnings
 
 import pytest
 
@@ -186,3 +188,15 @@ BRIEF = [
 @pytest.mark.parametrize(("value", "shown"), BRIEF)
 def test_an_error_repeats_what_was_given_without_what_looks_like_a_secret(value, shown):
     assert brief(value) == shown
+
+
+def test_a_warning_stands_at_the_line_that_gave_what_it_is_about_and_at_none_of_the_event_loops():
+    async def main():
+        errors.warn("in a cell")
+        asyncio.get_running_loop().call_soon(errors.warn, "in a task")
+        await asyncio.sleep(0)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+    assert [warning.filename for warning in told] == [__file__, "<patter_nb>"]

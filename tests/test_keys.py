@@ -190,6 +190,17 @@ def test_what_is_missing_is_named_with_the_three_ways_to_give_it():
     assert isinstance(missing(NAME, "Twilio()"), ConfigError)
 
 
+def test_several_that_are_missing_are_named_together_and_then_asked_for(typing):
+    answers, questions = typing
+    answers += ["AC", SECRET]
+    assert str(missing(("TWILIO_ACCOUNT_SID", NAME), "Twilio")) == (
+        f"Twilio needs the keys TWILIO_ACCOUNT_SID and {NAME}, which are not there: give them in lines of the file .env beside "
+        f'the notebook, in the environment, or at the hidden prompt of patter_nb.keys("TWILIO_ACCOUNT_SID", "{NAME}").'
+    )
+    keys()
+    assert questions == ["TWILIO_ACCOUNT_SID: ", f"{NAME}: "]
+
+
 def test_the_public_name_is_the_function():
     assert patter_nb.keys is public_keys is keys
 

@@ -403,6 +403,18 @@ def test_on_another_port_a_new_server_takes_the_place_of_the_one_that_runs():
     assert run(main()) == "caller hung up"
 
 
+def test_a_call_goes_by_the_server_that_runs_though_the_phone_was_made_with_another_tunnel():
+    async def main():
+        async with on_line(tunnel=Static("calls.example.com")) as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            server = await served(phone, tunnel=simulator.tunnel)
+            call = await phone.call(OTHER)
+            assert (phone._server is server, server.stopped) == (True, False)
+            return (await call.ended(WAIT_SECONDS)).end_reason
+
+    assert run(main()) == "caller hung up"
+
+
 def test_a_real_call_goes_on_when_nobody_waits_for_it_any_more():
     async def main():
         async with on_line() as (simulator, phone):
