@@ -14,7 +14,6 @@ from patter_nb.errors import ConfigError, ConfigTypeError
 from patter_nb.live import Revision
 from patter_nb.notebook.display import in_notebook
 from patter_nb.providers.base import LLM
-from patter_nb.tunnels import Static, Tunnel, read_tunnel
 
 CLOUD = ("api_key", "backend_url", "rest_url", "mode")
 """Settings of Patter's hosted mode, which does not exist here."""
@@ -51,19 +50,6 @@ def check_line(carrier: object, number: object) -> tuple[Twilio | None, str]:
     if carrier is None:
         raise ConfigError("phone_number is given without a carrier: give carrier=Twilio(), or leave it out for test calls.")
     return carrier, check_number("phone_number", number)
-
-
-def read_way(webhook_url: object, tunnel: object) -> Tunnel | None:
-    """How a carrier reaches this machine; None where nobody said."""
-    if not isinstance(webhook_url, str):
-        raise ConfigTypeError(f"webhook_url is {type(webhook_url).__name__}; it must be the public host name, a string.")
-    way = read_tunnel(tunnel)
-    if not webhook_url:
-        return way
-    static = Static(webhook_url)
-    if way is not None and way != static:
-        raise ConfigError("tunnel and webhook_url are both given: leave one of them out, since a carrier can call one name only.")
-    return static
 
 
 def in_terminal() -> bool:

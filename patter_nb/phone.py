@@ -28,7 +28,6 @@ from patter_nb.given import (
     check_settings,
     check_speed,
     in_terminal,
-    read_way,
     refuse,
     running_loop,
     tell_newer,
@@ -53,7 +52,7 @@ from patter_nb.softphone.listening import let_hear
 from patter_nb.softphone.ordered import calling, listening, spoken_test
 from patter_nb.spoken import SpokenCall
 from patter_nb.studio import Studio
-from patter_nb.tunnels import Tunnel
+from patter_nb.tunnels import Tunnel, read_tunnel
 
 CALLBACKS = ("on_call_start", "on_call_end", "on_transcript", "on_metrics", "on_machine_detection")
 
@@ -101,7 +100,7 @@ class Patter(Checks, Rehearsing, Serving, Edits, History, Studio, SpeechCallback
         if not (store is None or store is False or isinstance(store, str | os.PathLike)):
             raise ConfigTypeError(f"store is {store!r}; it must be a path, a database URL, None for .patter_nb/, or False.")
         self._carrier, self._phone_number = check_line(carrier, phone_number)
-        self._tunnel = read_way(webhook_url, tunnel)
+        self._tunnel = read_tunnel(tunnel, webhook_url)
         self._store = None if store is False else Store(store, store_numbers=store_numbers)
         self._log = CallLog(self._store)
         if pricing is not None:

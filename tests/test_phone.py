@@ -58,6 +58,12 @@ def providers(**given: Any) -> dict[str, Any]:
     return {"stt": stt, "llm": llm, "tts": ScriptedTTS(), **given}
 
 
+def free(**given: Any) -> dict[str, Any]:
+    """Those of a price that is known: nothing."""
+    stt, llm = ScriptedSTT(["one", "two", "three"], price=Price()), ScriptedLLM(["First.", "Second.", "Third."], price=Price())
+    return {"stt": stt, "llm": llm, "tts": ScriptedTTS(price=Price()), **given}
+
+
 def agent(phone: Patter, prompt: str = "You are a test.", **settings: Any) -> Agent:
     return phone.agent(prompt, **{"first_message": GREETING, **providers(), **settings})
 
@@ -423,10 +429,10 @@ def test_without_room_under_the_store_a_call_ends_as_calls_do_and_its_rows_follo
     limit = {"pages": 1_000_000}
     narrow = "pragma max_page_count = {pages}"  # for every transaction, whichever connection it is on
     event.listen(stored.store.engine, "begin", lambda connection: connection.exec_driver_sql(narrow.format(**limit)))
-    hold(stored)
+    hold(stored, **free())
     assert stored.flush()
     limit["pages"] = 1  # SQLite takes the present size instead of less
-    calls = [hold(stored, llm=ScriptedLLM([LONG * 20, LONG])) for _ in range(3)]
+    calls = [hold(stored, **free(llm=ScriptedLLM([LONG * 20, LONG], price=Price()))) for _ in range(3)]
     assert not stored.flush(0.1)
     for call in calls:
         assert (call.error, call.end_reason) == (None, "caller hung up")
@@ -444,14 +450,14 @@ def test_without_room_under_the_store_a_call_ends_as_calls_do_and_its_rows_follo
 def test_without_room_under_the_recording_a_call_ends_as_calls_do_and_it_follows(stored: Patter, tmp_path: Path) -> None:
     in_the_way = tmp_path / "recordings"
     in_the_way.write_text("a file where the folder should be")
-    call = hold(stored)
+    call = hold(stored, **free())
     problem = f"The recording {call.id}.wav is kept in memory, since it cannot be written: File exists."
     assert (call.error, call.end_reason) == (None, "caller hung up")
     assert call.view().notes == (problem,)
     assert problem in call._repr_mimebundle_()["text/html"]
     assert call.events[call.events["kind"] == "recording_not_saved"]["data"].tolist() == [{"error": problem}]
     assert call.audio.seconds > 1
-    other = hold(stored, record=False)
+    other = hold(stored, record=False, **free())
     assert other.view().notes == ()
     assert "recording_not_saved" not in other.events["kind"].tolist()
     assert not stored.flush(1)
@@ -546,8 +552,8 @@ BAD_PHONES = [
     ({"carrier": Twilio()}, ConfigError, "phone_number is missing: a carrier needs one that its account owns, in E.164."),
     ({"carrier": Twilio(), "phone_number": "5550001"}, ConfigError, "phone_number must be a number in E.164"),
     ({"tunnel": "mine"}, ConfigTypeError, "tunnel"),
-    ({"webhook_url": 7}, ConfigTypeError, "webhook_url is int; it must be the public host name, a string."),
-    ({"webhook_url": "a.example.com", "tunnel": Static("b.example.com")}, ConfigError, "tunnel and webhook_url are both given"),
+    ({"webhook_url": 7}, ConfigTypeError, "webhook_url is 7; it must be a host name"),
+    ({"webhook_url": "a.example.com", "tunnel": Static("b.example.com")}, ConfigError, "tunnel and webhook_url name two ways"),
     ({"store": True}, ConfigTypeError, "store is True; it must be a path, a database URL, None for .patter_nb/, or False."),
     ({"store": 5}, ConfigTypeError, "store is 5; it must be a path"),
     ({"store": "."}, ConfigError, "store is '.', which is a directory: give the path of a file in it."),
@@ -599,7 +605,7 @@ def test_every_setting_of_an_agent_can_be_given(phone: Patter) -> None:
         "hooks": PipelineHooks(before_llm=look_up), "text_transforms": (str.strip,), "disable_phone_preamble": True,
         "vad": EnergyModel(), "audio_filter": look_up, "background_audio": BackgroundAudioPlayer(BuiltinAudioClip.HOLD_MUSIC),
         "barge_in_strategies": (MinWordsStrategy(min_words=2),), "barge_in_confirm_ms": 900, "prewarm": False,
-        "prewarm_first_message": False,
+        "prewarm_first_message": False, "max_cost_usd": 0.5,
     }  # fmt: skip
     assert set(values) == set(AgentSettings.__annotations__)
     made = phone.agent("Prompt.", **values)

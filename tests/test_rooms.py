@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "softphone": ("",),
     "studio": (*BELOW_SESSION, "session.boundary", "agents", "archive", "call", "callers", "tryout", "softphone", "notebook"),
     "tryout": (*BELOW_SESSION, "session", "notebook"),
-    "given": (*BELOW_SESSION, "providers", "notebook", "carriers", "tunnels"),
+    "given": (*BELOW_SESSION, "providers", "notebook", "carriers"),
     "callers": (*BASES, "agent", "providers", "carriers"),
     "call": (*BELOW_SESSION, "session", "notebook", "callers"),
     "simulation": ("",),
