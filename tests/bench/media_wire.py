@@ -4,7 +4,8 @@
     PYTHONPATH=. other/bin/python tests/bench/media_wire.py
 
 It reads what our simulated carrier sends, and that carrier takes what it sends, so a field that is wrong on both of our sides
-shows. Its environment needs none of our requirements but numpy: the modules of the wire are loaded without the rest of the package.
+shows. Its environment needs none of our requirements but numpy: the modules of the wire are loaded without the rest of the
+package.
 """
 
 from __future__ import annotations
