@@ -1,6 +1,6 @@
 """Breaks the engine on purpose, one place at a time, and sees whether its tests notice.
 
-    python tests/turns/mutate.py [--processes 2] [--only caller]
+    python tests/turns/mutate.py [--processes 2] [--only caller] [--sample 250]
 
 Under patter_nb/turns every comparison is negated and has its bound moved, every `and`/`or` is swapped, every `not`, every other
 condition and every True/False is turned round, and every early return is taken away. Each mutant runs the tests of this folder in
@@ -15,7 +15,9 @@ import contextlib
 import copy
 import gc
 import importlib.util
+import json
 import os
+import random
 import resource
 import signal
 import sys
@@ -30,6 +32,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGE = ROOT / "patter_nb" / "turns"
+EXPLAINED = HERE / "survivors.json"
 HISTORIES = 60
 SURVIVES = "survives  "
 ENDS = {0: "survived", 1: "failed a test", -signal.SIGXCPU: "ran for ever", **dict.fromkeys((2, 4, 70), "could not be loaded")}
@@ -236,14 +239,24 @@ def survivors(mutants: list[Mutant], *, processes: int, seconds: float) -> list[
     return alive
 
 
+def sampled(mutants: list[Mutant], count: int) -> list[Mutant]:
+    """`count` of them, others when there are others to choose from, and all whose survival is explained; in their order."""
+    chosen = set(random.Random(len(mutants)).sample(range(len(mutants)), min(count, len(mutants))))
+    explained = set(json.loads(EXPLAINED.read_text()))
+    return [mutant for number, mutant in enumerate(mutants) if number in chosen or mutant.name in explained]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Mutate patter_nb/turns and run its tests.")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--only", help="one module, without .py")
-    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--sample", type=int, help="so many of them alone, and those whose survival is explained")
+    parser.add_argument("--seconds", type=float, default=1200.0)
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     mutants = [m for path in modules() if arguments.only in (None, path.stem) for m in mutants_of(path)]
+    if arguments.sample is not None:
+        mutants = sampled(mutants, arguments.sample)
     began = time.monotonic()
     alive = survivors(mutants, processes=arguments.processes, seconds=arguments.seconds)
     killed = len(mutants) - len(alive)
