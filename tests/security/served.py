@@ -8,6 +8,7 @@ import io
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests_of_telephony_wires import (
@@ -45,6 +46,7 @@ from patter_nb.telephony import server as server_module
 GREETING = "Good evening."
 SAYS = "My next line"
 SILENCE = bytes([0xFF]) * 160
+DESCRIPTORS = Path("/proc/self/fd")
 NOWHERE = "http://127.0.0.1:9"
 """A carrier's REST that is not there."""
 
@@ -166,6 +168,7 @@ class Served:
             finally:
                 far_end.hang_up()
                 await asyncio.wait((work,), timeout=10)
+        await call.over()
 
     def unharmed(self, caller: Caller, report: FarEndReport) -> None:
         """The caller was heard and answered line by line, and every mark came back."""
@@ -199,6 +202,19 @@ class Served:
         ringing = await self.ring()
         told = await self.tell("status", [("CallSid", ringing.call_sid), ("CallStatus", "completed")])
         assert told.status == 204
+
+    def held(self) -> tuple[int, int, int]:
+        """What is open: tasks of the loop, sockets of the server, file descriptors of the process."""
+        connections = self.server._listening._server.server_state.connections
+        return len(asyncio.all_tasks()), len(connections), sum(1 for _ in DESCRIPTORS.iterdir())
+
+    async def lets_go(self, before: tuple[int, int, int]) -> None:
+        """Wait until no more is open than before, calls that wait for their audio ended."""
+        for call in self.phone._calls:
+            call.stop()
+        async with asyncio.timeout(15):
+            while any(now > then for now, then in zip(self.held(), before, strict=True)):
+                await asyncio.wait((asyncio.get_running_loop().create_future(),), timeout=0.05)
 
     def quiet(self) -> None:
         """Nothing was logged, nothing printed but what belongs there, and no secret or number anywhere."""
@@ -251,6 +267,7 @@ async def serving(bounds: Bounds | None = None, **settings: Any) -> AsyncIterato
             server = await phone.serve(agent, port=0, tunnel=Static(HOST), manage_webhook=False, block=False)
         finally:
             server_module.BOUNDS = usual
+    server.afterwards._price_after = (0.0,)
     served = Served(phone, server, said, records)
     loop.set_exception_handler(lambda _, trouble: served.troubles.append(trouble))
     try:
