@@ -23,6 +23,7 @@ from patter_nb.session.boundary import guarded
 from patter_nb.session.notices import CallEvent, Notices, come, to_come
 from patter_nb.session.session import Session
 from patter_nb.turns.events import Event
+from patter_nb.turns.orders import undone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,6 +157,9 @@ class Call(Orders):
             self._log.event(self.id, seconds, "failed", {"error": self.error})
         elif self.state == "running":
             self.state = "ended"
+        for told in map(undone, self._early):  # no session has come to take them
+            if told is not None:
+                self._log.event(self.id, seconds, told.kind, told.data)
         self._log.finish(self.id, duration_seconds=seconds, end_reason=self.end_reason, error=self.error)
         if self._recording is not None and len(self._recording.samples):
             self._shelf.keep(self.id, self._recording)  # its path follows when it is written

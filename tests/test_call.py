@@ -26,6 +26,7 @@ from patter_nb.records.log import CallLog
 from patter_nb.records.shelf import RecordingShelf
 from patter_nb.session.notices import Notices
 from patter_nb.session.user_code import UserCode
+from patter_nb.turns.events import MachineDetected
 from patter_nb.turns.usage import Price
 
 GREETING = "Hello there, good evening!"
@@ -233,6 +234,23 @@ def test_what_comes_before_a_session_is_cancelled_once_however_often_the_call_is
 
     assert held(work, act=stop).call.end_reason == "first"
     assert told == ["left in order"]
+
+
+def test_what_was_told_to_a_call_that_never_was_answered_is_written_down_as_unheeded() -> None:
+    async def work(call: Call) -> None:
+        call.say("Good evening.")
+        call.send_dtmf("42")
+        call.inject("They are in a hurry.")
+        call._hand_over(MachineDetected("machine", "machine_end_beep", 2800.0))
+        call.ends("no answer")
+
+    handle = held(work)
+    assert handle.call.end_reason == "no answer"
+    assert [(event.kind, event.data) for event in handle.log.event_rows("c1")] == [
+        ("unsaid", {"text": "Good evening."}),
+        ("undone", {"order": "send_dtmf", "what": "42"}),
+        ("machine_detected", {"classification": "machine", "raw": "machine_end_beep", "after_ms": 2800.0}),
+    ]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01])

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
@@ -51,7 +50,6 @@ from patter_nb.turns.events import (
     CallerHungUp,
     Event,
     FinalReceived,
-    MachineDetected,
     TransferRequested,
     UsageReported,
 )
@@ -356,10 +354,8 @@ class Session:
                 self._event("call_usage", {"usage": event.usage})
             elif isinstance(event, FinalReceived) and event.text.strip():
                 self._event("late_words", {"text": event.text})
-            elif isinstance(event, MachineDetected):
-                self._narrator.event(event)
-                self._event("machine_detected", asdict(event))
             elif (told := undone(event)) is not None:
+                self._narrator.event(event)
                 self._event(told.kind, told.data)
         over = self._engine.next_timer()
         if not self._engine.ended and over is not None:

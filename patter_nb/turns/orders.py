@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict
 from typing import cast, get_args
 
 from patter_nb.turns.commands import RecordEvent, ReleaseCaller, SendDtmf, TransferCall
@@ -12,6 +13,7 @@ from patter_nb.turns.events import (
     InjectRequested,
     KeysPlayed,
     LimitReached,
+    MachineDetected,
     MuteRequested,
     SayRequested,
     TransferAnswered,
@@ -210,8 +212,10 @@ class Orders:
 
 
 def undone(event: object) -> RecordEvent | None:
-    """What is told of an order that was not carried out; None where nothing is lost with it, and for what is no order."""
+    """What is told of an order, or of a verdict, that nobody heeded; None where nothing is lost with it, and for all else."""
     match event:
+        case MachineDetected():
+            return RecordEvent("machine_detected", asdict(event))
         case SayRequested(text):
             return RecordEvent("unsaid", {"text": text})
         case HangUpRequested(_, text) if text:
