@@ -104,7 +104,7 @@ def _cost(view: CallView) -> str:
 
 def _cost_row(line: CostLine) -> str:
     provider = f'<br><span class="pnb-muted">{markup(line.provider)}</span>' if line.provider else ""
-    used = f'<td class="pnb-wrap"><span class="pnb-muted">{markup(line.used)}</span></td>'
+    used = f'<td class="pnb-left"><span class="pnb-muted">{markup(line.used)}</span></td>'
     summed = ' class="pnb-sum"' if line.part == "total" else ""
     return f'<tr{summed}><th class="pnb-left">{markup(line.part)}{provider}</th>{used}<td>{usd_text(line.usd)}</td></tr>'
 

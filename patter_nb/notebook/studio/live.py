@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from patter_nb.errors import ConfigError
+from patter_nb.notebook.standing import remarks_of, standing_of, title_of
 from patter_nb.notebook.studio.live_state import LiveState
 from patter_nb.notebook.studio.live_turn import ClosedTurn, closed_turn, legend
 from patter_nb.notebook.studio.panel import Panel
 from patter_nb.notebook.studio.ports import Archive, CallOnAir, Ports
 from patter_nb.notebook.view import words
+from patter_nb.records.readings import CallReading
 
 FRAME_SECONDS = 0.2
 """How often a page is told of what is new, at most."""
@@ -109,8 +111,7 @@ class LivePanel:
                     if turn is not None:
                         state.close(turn)
                 elif event.kind in ("answered", "call_ended"):
-                    for note in await asyncio.to_thread(_notes, self._ports.archive, call.id):
-                        state.note(note)
+                    await self._look_up(call, state)
                 self._due.set()
                 read += 1
                 if read % AT_ONCE == 0:
@@ -129,8 +130,20 @@ class LivePanel:
             except TimeoutError:
                 pass
             self._due.clear()
+            if state.head["phase"] == "connecting":  # what a telephone line does meanwhile is no event of the call's stream
+                await self._look_up(call, state)
             self._send_frame(call, state)
             await asyncio.sleep(FRAME_SECONDS)
+
+    async def _look_up(self, call: CallOnAir, state: LiveState) -> None:
+        """What the facts say of the call as a whole."""
+        reading = await asyncio.to_thread(self._ports.archive.reading, call.id)
+        facts = reading.record.facts
+        if facts.direction != "test":
+            over = state.head["phase"] in ("ended", "failed")
+            state.stand(words(title_of(facts)), words(standing_of(facts, call.state if over else "running", reading.line)))
+        for note in _notes(reading):
+            state.note(note)
 
     def _send_frame(self, call: CallOnAir, state: LiveState) -> None:
         if state is self._state:
@@ -159,12 +172,13 @@ def _first_revision(archive: Archive, call_id: str) -> int:
     return archive.reading(call_id).record.facts.revision
 
 
-def _notes(archive: Archive, call_id: str) -> list[str]:
+def _notes(reading: CallReading) -> list[str]:
     """What a reader must know to judge what is shown."""
-    reading = archive.reading(call_id)
     by_loudness = [event.data for event in reading.events("voice_activity") if event.data.get("fallback")]
     unsaved = [event.data for event in reading.events("recording_not_saved")]
+    end = reading.record.end
     return [
+        *map(words, remarks_of(reading.record.facts, reading.line, error=None if end is None else end.error)),
         *(words(f"Voice activity by loudness alone ({data.get('reason')}).") for data in by_loudness),
         *(words(str(data.get("error"))) for data in unsaved),
     ]

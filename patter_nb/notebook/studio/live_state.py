@@ -43,7 +43,7 @@ class LiveState:
         self.head: dict[str, Any] = {
             "phase": "connecting", "caller": False, "agent": False, "thinking": False, "muted": False, "tools": [],
             "revision": revision, "turns": 0, "usd": None, "unknown": [], "parts": {}, "stalls": 0, "stall_ms": 0.0,
-            "waiting_at": None, "duration": None, "ending": "", "error": "", "notes": [],
+            "waiting_at": None, "duration": None, "ending": "", "error": "", "notes": [], "who": "", "standing": "",
         }  # fmt: skip
         self.lines: dict[int, Line] = {}
         self.bars: dict[int, dict[str, Any]] = {}
@@ -84,6 +84,10 @@ class LiveState:
         """Something that a reader must know to judge the rest."""
         if text and text not in self.head["notes"]:
             self.head["notes"] = [*self.head["notes"], text]
+
+    def stand(self, who: str, standing: str) -> None:
+        """Of a call on a telephone line: with whom it is, and where it is on its way, as its card says it."""
+        self.head |= {"who": who, "standing": standing}
 
     # What is asked.
 

@@ -12,6 +12,7 @@ import pytest
 from patter_nb.notebook.studio import live as live_module
 from patter_nb.notebook.studio.live import LivePanel
 from patter_nb.providers.scripted import ScriptedTTS
+from patter_nb.testing.twilio import Callee
 
 
 class NoVoice(ScriptedTTS):
@@ -217,6 +218,44 @@ def test_a_flood_of_events_lets_others_run(desk, reception):
         again()
         await desk.until(lambda: bool(rounds))
         assert rounds[0] >= 1000 // live_module.AT_ONCE
+        watching.panel.close()
+
+    desk.run(main())
+
+
+@pytest.mark.slow
+def test_a_call_that_rings_on_a_telephone_line_says_so_and_with_whom_until_it_is_hung_up(desk, reception):
+    async def main() -> None:
+        phone, agent = reception()
+        watching = Watching(desk, phone)
+        call = await phone.rehearse(agent, callee=Callee(answers_after_seconds=60))
+        await desk.until(lambda: watching.panel._state.head["standing"] == "ringing")
+        head = (await watching.all())["head"]
+        assert (head["phase"], head["who"]) == ("connecting", "call to •••21")
+        await watching.page.ask("hangup")
+        await call.ended(10)
+        await desk.until(lambda: watching.phase() == "ended" and watching.panel._following.done())
+        head = (await watching.all())["head"]
+        assert (head["standing"], [note[:15] for note in head["notes"]]) == ("canceled", ["It was given up"])
+        watching.panel.close()
+
+    desk.run(main())
+
+
+@pytest.mark.slow
+def test_of_a_call_that_no_person_answered_the_note_says_so(desk, reception):
+    async def main() -> None:
+        phone, agent = reception()
+        watching = Watching(desk, phone)
+        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        fax = Callee(kind="fax", answers_after_seconds=0.1, verdict_after_seconds=0.1)
+        call = await phone.rehearse(agent, callee=fax, on_machine_detection=found.set_result)
+        await found
+        call.hangup()
+        await call.ended(10)
+        await desk.until(lambda: watching.phase() == "ended" and watching.panel._following.done())
+        head = (await watching.all())["head"]
+        assert (head["who"], [note[:14] for note in head["notes"]]) == ("call to •••21", ["A fax answered"])
         watching.panel.close()
 
     desk.run(main())

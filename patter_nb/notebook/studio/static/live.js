@@ -87,11 +87,14 @@ class LiveModel {
 
 const PHASES = { connecting: "connecting", on: "in call", ended: "ended", failed: "failed" };
 
+/** Where the call stands: on a telephone line it rings before it is on, and may end as it began. */
+const standing = (head) => (head.phase === "on" ? "" : head.standing) || PHASES[head.phase];
+
 /** What goes on at this moment, in two words. */
 function doing(head) {
-  if (head.phase === "connecting") return "getting ready";
+  if (head.phase === "connecting") return head.who ? "" : "getting ready";
   if (head.phase === "failed") return "";
-  if (head.phase === "ended") return head.ending.replaceAll("_", " ");
+  if (head.phase === "ended") return head.ending === head.standing ? "" : head.ending.replaceAll("_", " ");
   if (head.caller && head.agent) return "both speak";
   if (head.caller) return "caller speaks";
   if (head.agent) return "agent speaks";
@@ -242,6 +245,7 @@ const figure = (label, value, title) => h("div", { class: "pnb-figure", title },
 /** What is known of the call at a glance, and what can be done to it. */
 function header(shared) {
   const name = h("span", { class: "pnb-call-of" }), state = h("span", { class: "pnb-badge" }), now = h("span", { class: "pnb-doing", "aria-live": "polite" });
+  const who = h("span", { class: "pnb-muted" });
   const chooser = h("select", { class: "pnb-input pnb-chooser", "aria-label": "Which call is shown", onchange: () => shared.order("choose", { call: chooser.value }) });
   const values = Object.fromEntries(["length", "revision", "turns", "cost", "stalls"].map((key) => [key, h("span", { class: "pnb-value" })]));
   const cost = figure("cost so far", values.cost, ""), stalls = figure("stalls", values.stalls, "time in which the notebook could not serve the call");
@@ -259,13 +263,15 @@ function header(shared) {
   let listed = "";
   return {
     element: h("div", { class: "pnb-stack pnb-tight" },
-      h("div", { class: "pnb-row pnb-top" }, name, state, now, h("div", { class: "pnb-push" }, chooser)),
+      h("div", { class: "pnb-row pnb-top" }, name, state, who, now, h("div", { class: "pnb-push" }, chooser)),
       h("div", { class: "pnb-figures" }, figure("time", values.length), figure("turns", values.turns), figure("revision", values.revision), cost, stalls, orders)),
     tick() { values.length.textContent = clockText(shared.now); },
     update() {
       const { head, agent } = shared.call;
       name.textContent = agent;
-      state.textContent = shared.lost ? "lost" : PHASES[head.phase];
+      state.textContent = shared.lost ? "lost" : standing(head);
+      who.textContent = head.who;
+      who.hidden = !head.who;
       state.className = `pnb-badge ${shared.on ? "pnb-good" : shared.lost || head.phase === "failed" ? "pnb-bad" : ""}`;
       now.textContent = shared.busy ? "The kernel is busy with a cell: what happens now shows when it is done." : shared.lost ? "" : doing(head);
       now.className = `pnb-doing ${shared.busy ? "pnb-waits" : head.caller && !head.agent ? "pnb-caller-speaks" : head.agent ? "pnb-agent-speaks" : ""}`;
@@ -296,7 +302,7 @@ function liveView(shared, root) {
   const head = header(shared), said = transcript(shared), waits = bars(shared);
   const gone = goneNote(), notes = h("div", { class: "pnb-stack pnb-tight" });
   const wrong = h("div", { class: "pnb-error", role: "alert" }), sent = h("span", { class: "pnb-muted pnb-small", role: "status" });
-  const nothing = empty("No call yet", "Press Talk, or let a scripted caller ring. A call that a cell starts with phone.test(…) shows here as well.");
+  const nothing = empty("No call yet", "Press Talk, or let a scripted caller ring. A call on a telephone line, or one that a cell starts, shows here as well.");
   const price = h("p", { class: "pnb-muted pnb-small" });
   const halves = h("div", { class: "pnb-halves" }, said.element, h("div", { class: "pnb-stack" }, waits.element, price));
   const call = h("div", { class: "pnb-stack" }, head.element, wrong, notes,
