@@ -205,8 +205,9 @@ async def of_call(sid):
     async with asyncio.timeout(20):
         while any(call.carrier_call_id == sid for call in live()):
             await asyncio.sleep(0.02)
-    calls = phone.store.calls()
-    return calls[calls["carrier_call_id"] == sid].iloc[-1][["outcome", "end_reason", "error"]]
+    tables = [each.calls for each in phones] + [phone.store.calls()]
+    (found, *_) = [table[table["carrier_call_id"] == sid] for table in tables if (table["carrier_call_id"] == sid).any()]
+    return found.iloc[-1][["outcome", "end_reason", "error"]]
 """
 
 SERVE = """
