@@ -81,13 +81,13 @@ class Lines:
 
     def _place(self, terms: Terms, server: Callable[[], Awaitable[PhoneServer]], order: Order) -> Call:
         """Begin a call that is dialled."""
-        listens = order.machine_detection or bool(terms.voicemail) or terms.callbacks.on_machine_detection is not None
+        seconds, listens = order.ring_timeout_seconds, order.machine_detection
         line = LineTerms(
             direction="outbound",
             source=terms.source,
             caller=order.caller,
             callee=order.to,
-            dialling=Dialling(server=server, ring_timeout_seconds=order.ring_timeout_seconds, machine_detection=listens),
+            dialling=Dialling(server=server, ring_timeout_seconds=seconds, machine_detection=listens),
             voicemail=terms.voicemail,
             recording=terms.recording,
             keep=self._keep_recording,

@@ -73,6 +73,10 @@ class Rehearsing(Lines):
         running_loop("rehearse")
         if (caller is None) == (callee is None):
             raise ConfigError("rehearse() takes a caller, whose call comes in, or a callee, who is called: give one of them.")
+        if callee is None and (first_message or voicemail_message):
+            raise ConfigError(
+                "first_message and voicemail_message are for a call that is placed: give callee=, or leave them out."
+            )
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
         check_mode(checked(agent), callbacks)
         terms = Terms(
@@ -93,7 +97,8 @@ class Rehearsing(Lines):
                 call = await self._called(terms, server, simulator, caller)
             else:
                 simulator.callee = callee
-                order = Order(OTHER, server.number, words, machine_detection, seconds)
+                listens = machine_detection or bool(voicemail_message) or on_machine_detection is not None
+                order = Order(OTHER, server.number, words, listens, seconds)
                 call = await self._place(terms, partial(_already, server), order)
             task = asyncio.create_task(_clear(server, call, stage.pop_all()), name=f"after rehearsal {call.id}")
         _closing.add(task)

@@ -139,7 +139,8 @@ class Serving(Lines):
         `agent`: who talks; without it the one that is served. Where no server runs, one is started as `serve()` would.
         `first_message` and the callbacks are this call's; what is left out is that of `serve()`. `machine_detection`: let the
         carrier find out whether a person answered, which makes nobody wait; `on_machine_detection` is told a
-        `MachineDetectionResult`, and a machine gets `voicemail_message`. `ring_timeout`: seconds, at most 600.
+        `MachineDetectionResult`, and a machine gets `voicemail_message`. False does without, unless this call is given one of the
+        two. `ring_timeout`: seconds, at most 600.
 
         A number that does not answer, is busy or cannot be reached is a row of `phone.calls`, and no error. `ConfigError` for
         what is missing or cannot be; a dial that the carrier refuses makes `await call` raise `CarrierError`.
@@ -148,6 +149,8 @@ class Serving(Lines):
         number = check_number("to", to)
         caller = check_number("from_number", from_number) if from_number else self._need_number()
         self._need_carrier()
+        if self._server is None or self._server.stopped:
+            need_tunnel(self._tunnel)
         served = self._served
         chosen = agent if agent is not None or served is None else served.agent
         if chosen is None:
@@ -165,7 +168,8 @@ class Serving(Lines):
             cell=contextvars.copy_context(),
         )
         words, seconds = check_text("first_message", first_message), check_ring_timeout(ring_timeout)
-        order = Order(number, caller, words, machine_detection, seconds, wait)
+        listens = machine_detection or bool(voicemail_message) or on_machine_detection is not None
+        order = Order(number, caller, words, listens, seconds, wait)
         return self._place(terms, lambda: self._start(PORT, None, False), order)
 
     async def end_call(self, call_id: str) -> None:

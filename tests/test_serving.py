@@ -119,6 +119,20 @@ def test_a_call_that_nobody_answers_is_a_row_and_no_error(kind, outcome):
     assert [end["end_reason"] for end in ends] == [outcome.replace("_", " ")]
 
 
+def test_who_wants_no_machine_detection_does_not_pay_for_it_because_of_what_is_served():
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            await served(phone, voicemail_message="Call us back.", on_machine_detection=print)
+            await phone.call(OTHER, machine_detection=False, wait=True)
+            (dial,) = [request.fields for request in simulator.requests if request.path.endswith("/Calls.json")]
+            return dial, phone.last_call.cost
+
+    dial, cost = run(main())
+    assert "MachineDetection" not in dial
+    assert "machine detection" not in cost["part"].tolist()
+
+
 def test_a_dial_that_the_carrier_refuses_raises_where_it_is_awaited_and_is_a_row():
     async def main():
         async with on_line() as (simulator, phone):
@@ -510,6 +524,10 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
         async with on_line(tunnel=None) as (_, phone):
             with pytest.raises(ConfigError, match="tunnel is missing: a carrier must reach this machine"):
                 await served(phone)
+            with pytest.raises(ConfigError, match="tunnel is missing: a carrier must reach this machine"):
+                phone.call(OTHER, agent=scripted(phone))
+            assert len(phone.calls) == 0
+        async with on_line() as (_, phone):
             with pytest.raises(ConfigError, match="agent is missing: give the agent that talks"):
                 phone.call(OTHER)
             with pytest.raises(ConfigTypeError, match="agent is str; it must be an Agent"):
