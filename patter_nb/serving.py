@@ -17,6 +17,7 @@ from patter_nb.errors import ConfigError, ConfigTypeError, warn
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
+from patter_nb.records.masking import mask_number
 from patter_nb.remote import RemoteMessage
 from patter_nb.telephony.addresses import ANSWER, STATUS
 from patter_nb.telephony.number import NumberWebhook
@@ -204,6 +205,8 @@ class Serving(Lines):
         way = need_tunnel(way)
         known = served(port) if port else None
         if known is not None and not known.fits(carrier, number, way):
+            if known.owner not in (None, self):
+                say(f"The server of {mask_number(known.number)} on port {port} stops with its calls: this one takes its place.")
             await known.stop()
             known = None
         if known is None:

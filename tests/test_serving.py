@@ -221,6 +221,22 @@ def test_a_cell_that_was_run_again_with_a_new_phone_takes_the_server_over_with_t
     assert run(main()) == (True, "New.")
 
 
+def test_a_phone_of_another_number_that_takes_the_port_says_whose_server_stops(capsys):
+    async def main():
+        async with on_line() as (simulator, phone):
+            server = await served(phone)
+            other = Patter(carrier=phone._carrier, phone_number="+15550009876", tunnel=simulator.tunnel, store=False)
+            capsys.readouterr()
+            again = await served(other, scripted(other), port=server.port, manage_webhook=False)
+            await other.disconnect()
+            return server.port, server.stopped, again is server
+
+    port, stopped, same = run(main())
+    assert (stopped, same) == (True, False)
+    told = f"The server of +1•••••1234 on port {port} stops with its calls: this one takes its place."
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_a_server_that_stops_ends_its_calls_and_frees_its_port():
     async def main():
         async with on_line() as (simulator, phone):
