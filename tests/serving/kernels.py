@@ -266,7 +266,7 @@ class Stage:
 
     async def call_out(self) -> str:
         """The agent calls somebody, who talks; it has answered them when this returns."""
-        self.carrier.order("callee", number=OTHER, lines=LINES, answers_after_seconds=0.2, greets_after_seconds=None)
+        await self.carrier.expect(OTHER, lines=LINES, answers_after_seconds=0.2, greets_after_seconds=None)
         sid = await self.kernel.ask(f"call = await phone.call('{OTHER}')\nprint(call.carrier_call_id)")
         await self.talks_on(sid)
         return sid

@@ -3,16 +3,16 @@
 Orders (`do`):
   {"do": "route", "host": "rehearsal.example.com", "port": 8000}    let a public name reach a port of this machine
   {"do": "call", "id": 1, "url": "https://...", "lines": [...]}     call in; further settings as for TwilioSimulator.call
-  {"do": "callee", "number": "+1...", "kind": "human", ...}         who answers there (no number: anywhere); fields of Callee
+  {"do": "callee", "id": 3, "number": "+1...", "kind": "human"}     who answers there (no number: anywhere); fields of Callee
   {"do": "hang_up", "call_sid": "CA..."}
   {"do": "press", "call_sid": "CA...", "keys": "12#"}
   {"do": "look", "call_sid": "CA...", "id": 2}                      tell what was heard so far
   {"do": "stop"}                                                    as the end of stdin
 A line is a text, or {"text", "tone_seconds", "wait_seconds", "interrupt_after_seconds", "keys"}.
 
-Answers (`is`): "ready" with the REST address and the credentials, "calling" with the id that was given, "status" of any call,
-"seen" with what was heard so far (silences in milliseconds, replies, marks, keys, warnings) and the id that was given, "ended"
-with all that was heard, "price", and "error" for a wrong order.
+Answers (`is`): "ready" with the REST address and the credentials; "calling", "expected" (a callee) and "seen" with the id that
+was given; "status" of any call; "ended" with what was heard (silences in milliseconds, replies, marks, keys, warnings), which
+"seen" has of a call that is on; "price"; and "error" for a wrong order.
 """
 
 from __future__ import annotations
@@ -74,12 +74,13 @@ class Desk:
             line = await sim.call(lines, **order)
             self.say("calling", id=number, call_sid=line.sid)
         elif what == "callee":
-            number = order.pop("number", "")
+            known, number = order.pop("id", None), order.pop("number", "")
             callee = Callee(**{**order, "lines": await self._lines(order.get("lines", []))})
             if number:
                 sim.callees[number] = callee
             else:
                 sim.callee = callee
+            self.say("expected", id=known)
         elif what == "hang_up":
             sim.lines[order["call_sid"]].hang_up()
         elif what == "press":

@@ -69,6 +69,12 @@ class TwilioProcess:
         self.order("call", id=number, lines=list(lines), url=url, **settings)
         return str((await self.fact("calling", id=number))["call_sid"])
 
+    async def expect(self, number: str = "", **callee: Any) -> None:
+        """Let somebody answer at `number`, or anywhere: the fields of a `Callee`. They are there when this returns."""
+        known = next(self._numbers)
+        self.order("callee", id=known, number=number, **callee)
+        await self.fact("expected", id=known)
+
     async def look(self, call_sid: str) -> Fact:
         """What was heard on a call so far."""
         number = next(self._numbers)

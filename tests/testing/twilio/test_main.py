@@ -46,8 +46,10 @@ def test_a_call_is_ordered_pressed_on_hung_up_and_told(carried):
 
 def test_who_answers_is_ordered_for_one_number_or_for_all(carried):
     async def scenario(sim, app):
-        desk = Desk(sim, io.StringIO())
-        await desk.take(json.dumps({"do": "callee", "kind": "busy"}))
+        out = io.StringIO()
+        desk = Desk(sim, out)
+        await desk.take(json.dumps({"do": "callee", "kind": "busy", "id": 4}))
+        assert facts(out) == [{"is": "expected", "id": 4}]
         await desk.take(json.dumps({"do": "callee", "number": "+15551", "kind": "machine", "lines": ["Leave a message."]}))
         return sim.callee, sim.callees["+15551"]
 
