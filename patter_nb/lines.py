@@ -15,6 +15,7 @@ from patter_nb.call import Call
 from patter_nb.callbacks import Callbacks
 from patter_nb.carriers.twilio.webhooks import IncomingCall
 from patter_nb.given import check_mode
+from patter_nb.records.database import make_directory
 from patter_nb.records.log import CallLog
 from patter_nb.records.store import Store
 from patter_nb.telephony.call import LineCall, LineTerms
@@ -112,6 +113,7 @@ class Lines:
         if self._store is None or self._store.directory is None:
             return None
         path = self._store.directory / "recordings" / f"{call_id}.carrier.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self._store.directory)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(audio)
         return path

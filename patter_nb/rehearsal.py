@@ -74,9 +74,7 @@ class Rehearsing(Lines):
         if (caller is None) == (callee is None):
             raise ConfigError("rehearse() takes a caller, whose call comes in, or a callee, who is called: give one of them.")
         if callee is None and (first_message or voicemail_message):
-            raise ConfigError(
-                "first_message and voicemail_message are for a call that is placed: give callee=, or leave them out."
-            )
+            raise ConfigError("first_message and voicemail_message are for a callee: give callee=, or leave them out.")
         callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
         check_mode(checked(agent), callbacks)
         terms = Terms(

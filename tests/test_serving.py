@@ -51,9 +51,9 @@ async def served(phone: Patter, agent: Any = None, **settings: Any) -> Any:
     return await phone.serve(scripted(phone) if agent is None else agent, **given)
 
 
-async def held(simulator: TwilioSimulator, phone: Patter, caller: Any = ("Hello.",)) -> Any:
+async def held(simulator: TwilioSimulator, phone: Patter, caller: Any = ("Hello.",), **more: Any) -> Any:
     """A call that came in, when it is over on both sides."""
-    line = await simulator.call(list(caller))
+    line = await simulator.call(list(caller), **more)
     await line.ended()
     call = phone.last_call
     assert call is not None
@@ -189,6 +189,23 @@ def test_serving_again_gives_the_same_server_back_and_changes_what_comes_next():
             return server is again, call.transcript[0]["text"]
 
     assert run(main()) == (True, "Hello again.")
+
+
+def test_an_auth_token_that_was_corrected_holds_when_the_cell_is_run_again(monkeypatch):
+    async def main():
+        async with on_line() as (simulator, phone):
+            keys = simulator.carrier.credentials()
+            monkeypatch.setenv("TWILIO_AUTH_TOKEN", "f" * 32)
+            phone._carrier = Twilio(account_sid=keys.account_sid, base_url=simulator.carrier.base_url)
+            server = await served(phone, manage_webhook=False)
+            url = f"{server.origin}/webhooks/twilio/answer"
+            await (await simulator.call(url=url)).ended()
+            monkeypatch.setenv("TWILIO_AUTH_TOKEN", keys.auth_token)
+            assert await served(phone, port=server.port, manage_webhook=False) is server
+            await held(simulator, phone, url=url)
+            return [post.status for post in simulator.posted("voice")], len(phone.calls)
+
+    assert run(main()) == ([403, 200], 1)
 
 
 def test_serving_twice_on_any_free_port_gives_the_same_server_back():
@@ -400,6 +417,19 @@ def test_a_port_that_another_process_has_is_an_error_with_its_remedy():
                     await served(phone, port=taken.getsockname()[1])
                 with pytest.raises(PatterError, match="is taken"):
                     await ready
+
+    run(main())
+
+
+def test_whoever_waits_for_ready_hears_why_serving_did_not_begin():
+    async def main():
+        async with on_line(carrier=Twilio(account_sid="AC"), tunnel=Static("calls.example.com")) as (_, phone):
+            for agent, why in ((scripted(phone), "is not the SID of an account"), ("no agent", "agent is")):
+                serving = asyncio.create_task(phone.serve(agent, port=0))
+                with pytest.raises(PatterError, match=why):
+                    await phone.ready
+                with pytest.raises(ConfigError, match=why):
+                    await serving
 
     run(main())
 

@@ -90,6 +90,7 @@ class PhoneServer:
     def answer(self, owner: object, take: Take, tell: Callable[[str], None]) -> None:
         """Who takes calls that come in from now on; `owner` may stop the server."""
         self.owner, self.desk.take, self._tell = owner, take, tell
+        self._token = self.carrier.signing_token()  # it may have been corrected
 
     async def until_ready(self) -> None:
         """Wait until calls can come in and go out. `PatterError` why they cannot."""
