@@ -60,6 +60,16 @@ class _Deadline:
             self._timer = None
 
 
+def _may_answer(protocol: H11Protocol) -> bool:
+    """Whether somebody who sends what is no HTTP can be told so. What answers the head that came before it falls silent."""
+    import h11
+
+    if protocol.cycle is not None and not protocol.cycle.response_complete:
+        protocol.cycle.disconnected = True
+        protocol.cycle.message_event.set()
+    return protocol.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
+
+
 def bounded(bounds: Bounds) -> type[H11Protocol]:
     """uvicorn's HTTP protocol, which bounds neither the sockets nor how long a request may take to come."""
     import h11
@@ -101,11 +111,7 @@ def bounded(bounds: Bounds) -> type[H11Protocol]:
                 self._request.clear()
 
         def send_400_response(self, msg: str) -> None:
-            """The rest of a request is no HTTP, although its head was."""
-            if self.cycle is not None and not self.cycle.response_complete:
-                self.cycle.disconnected = True  # what answers it is not to speak after this
-                self.cycle.message_event.set()
-            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            if _may_answer(self):
                 super().send_400_response(msg)
             else:
                 self.transport.abort()
