@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 TESTS = Path(__file__).parents[1]
 
@@ -14,3 +19,8 @@ for folder, name in (("telephony", "wires"), ("security", "served"), ("security"
         spec = importlib.util.spec_from_file_location(full, TESTS / folder / f"{name}.py")
         sys.modules[full] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[full])
+
+
+@pytest.fixture
+def run() -> Callable[[Any], Any]:
+    return lambda main: asyncio.run(asyncio.wait_for(main, 60))

@@ -40,15 +40,13 @@ from patter_nb.carriers.simulated.lines import on_the_telephone
 from patter_nb.carriers.simulated.script import Script
 from patter_nb.carriers.simulated.wire import CarrierWire
 from patter_nb.clock import CallClock
-from patter_nb.server import Bounds
+from patter_nb.server import Bounds, serve
 from patter_nb.telephony import server as server_module
 
 GREETING = "Good evening."
 SAYS = "My next line"
 SILENCE = bytes([0xFF]) * 160
 DESCRIPTORS = Path("/proc/self/fd")
-NOWHERE = "http://127.0.0.1:9"
-"""A carrier's REST that is not there."""
 
 
 class Socket:
@@ -147,6 +145,10 @@ class Served:
         told = parameters(answer.body)
         return Ringing(self, call_sid, told["path"], told["token"])
 
+    def form(self, ringing: Ringing) -> Pairs:
+        """With what it came in."""
+        return calling(ringing.call_sid)
+
     @contextlib.asynccontextmanager
     async def talking(self, lines: int = 40) -> AsyncIterator[Caller]:
         """A call with somebody who says so many lines, or until they hang up."""
@@ -232,6 +234,12 @@ class _Records(logging.Handler):
         self.emit = records.append  # type: ignore[method-assign,assignment]
 
 
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """A carrier's REST that knows nothing."""
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
 class _Lines(io.StringIO):
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
@@ -243,11 +251,12 @@ class _Lines(io.StringIO):
 
 
 @contextlib.asynccontextmanager
-async def serving(bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[Served]:
+async def serving(bounds: Bounds | None = None, **callbacks: Any) -> AsyncIterator[Served]:
     """A phone that answers calls, watched: what it logs, what its loop reports. `bounds` in the place of its port's own."""
     said: list[str] = []
     records: list[logging.LogRecord] = []
-    carrier = Twilio(ACCOUNT, TOKEN, base_url=NOWHERE)
+    rest = serve(_nothing, loop=asyncio.get_running_loop())
+    carrier = Twilio(ACCOUNT, TOKEN, base_url=rest.url)
     phone = Patter(carrier=carrier, phone_number=NUMBER, webhook_url=HOST, store=False, show=False)
     agent = phone.agent(
         "A test.",
@@ -255,7 +264,7 @@ async def serving(bounds: Bounds | None = None, **settings: Any) -> AsyncIterato
         llm=ScriptedLLM(lambda messages: f"Answer {sum(message.role == 'user' for message in messages) - 1}.",
                         first_token_seconds=0.02),
         tts=ScriptedTTS(first_byte_seconds=0.02, seconds_per_character=0.03),
-        vad=EnergyModel(), first_message=GREETING, **settings,
+        vad=EnergyModel(), first_message=GREETING,
     )  # fmt: skip
     loop = asyncio.get_running_loop()
     handler, before = _Records(records), loop.get_exception_handler()
@@ -264,7 +273,7 @@ async def serving(bounds: Bounds | None = None, **settings: Any) -> AsyncIterato
     server_module.BOUNDS = bounds or usual
     with contextlib.redirect_stdout(_Lines(said)):
         try:
-            server = await phone.serve(agent, port=0, tunnel=Static(HOST), manage_webhook=False, block=False)
+            server = await phone.serve(agent, port=0, tunnel=Static(HOST), manage_webhook=False, block=False, **callbacks)
         finally:
             server_module.BOUNDS = usual
     server.afterwards._price_after = (0.0,)
@@ -274,5 +283,6 @@ async def serving(bounds: Bounds | None = None, **settings: Any) -> AsyncIterato
         yield served
     finally:
         await server.stop()
+        await rest.stop()
         loop.set_exception_handler(before)
         logging.getLogger().removeHandler(handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests_of_security_served import SILENCE, Served, serving
-from tests_of_telephony_wires import ACCOUNT, CALLER, NUMBER, post, sid
+from tests_of_security_served import SILENCE, Ringing, Served, serving
+from tests_of_telephony_wires import ACCOUNT, CALLER, NUMBER, ORIGIN, post, sid, signed
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
+from patter_nb.telephony import call as call_module
 from patter_nb.telephony import media as media_module
+from patter_nb.telephony.media import BEFORE_START
 
-EXAMPLES, MANY = 60, 1_500
+EXAMPLES, MANY = 100, 2_000
 """Examples in a usual run, and in a slow one."""
 
 
@@ -33,6 +37,7 @@ class Fuzzed:
         await self.served.answers()
         self.before = self.served.held()
         self.socket: ClientConnection | None = None
+        self.waiting: Ringing | None = None
 
     async def close(self) -> None:
         if self.socket is not None:
@@ -51,6 +56,31 @@ class Fuzzed:
         for call in self.served.phone._calls[begun:]:
             call.stop()
             await asyncio.wait_for(call.over(), 10)
+        self.served.quiet()
+
+    async def body(self, path: str, body: bytes) -> None:
+        """A body that need not be a form."""
+        self.tried += 1
+        headers = [("X-Twilio-Signature", signed(f"{ORIGIN}/webhooks/twilio/{path}", []))]
+        answer = await self.served.ask(post(f"/webhooks/twilio/{path}", body, headers=headers))
+        assert answer.status in (400, 403), answer
+        self.served.quiet()
+
+    async def first(self, messages: list[str | bytes]) -> None:
+        """What a socket says that knows no token."""
+        self.tried += len(messages)
+        if self.waiting is None:
+            self.waiting = await self.served.ring()
+        async with self.waiting.open() as socket:
+            with contextlib.suppress(ConnectionClosed):
+                for message in messages:
+                    await socket.send(message)
+                while len(messages) < BEFORE_START:  # so that it need not wait for more
+                    messages = [*messages, "{}"]
+                    await socket.send("{}")
+                await asyncio.wait_for(socket.recv(), 10)
+            assert socket.close_code == 1008
+        assert self.served.call_of(self.waiting).state == "running"
         self.served.quiet()
 
     async def messages(self, messages: list[str | bytes]) -> None:
@@ -81,6 +111,7 @@ class Fuzzed:
 def fuzzed() -> Iterator[Fuzzed]:
     with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
         patch.setattr(media_module, "FLOOD_MESSAGES", 1_000_000)  # they come as fast as they can
+        patch.setattr(call_module, "SOCKET_SECONDS", 600.0)
         world = Fuzzed(runner)
         runner.run(world.open())
         yield world
@@ -101,6 +132,7 @@ USUAL = {
 CHANGES = st.dictionaries(FIELDS | TEXTS, TEXTS, max_size=8)
 FORMS = CHANGES.map(lambda changed: {**USUAL, **changed}) | CHANGES
 QUERIES = st.sampled_from(["", "?call=", "?call=call_1", "?call=%00", "?call=a&call=b", "?x=%F0%28", "?&&=?"])
+BODIES = st.binary(max_size=200) | st.text(max_size=100).map(str.encode) | st.binary(max_size=30).map(b"CallSid=%".__add__)
 PATHS = st.builds(str.__add__, st.sampled_from(["answer", "voice", "status", "amd", "recording", "transfer"]), QUERIES)
 
 JSON = st.recursive(
@@ -108,11 +140,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
-NAMES = st.sampled_from(
-    ["event", "streamSid", "sequenceNumber", "media", "start", "mark", "dtmf", "stop", "track", "chunk", "timestamp", "payload",
-     "name", "digit", "customParameters", "mediaFormat", "callSid", "tracks"]
-)  # fmt: skip
-PLACES = st.lists(NAMES, min_size=1, max_size=2)
 OURS = "the stream's own"
 
 
@@ -129,20 +156,32 @@ def usual_messages(stream: str) -> list[dict[str, Any]]:
     ]
 
 
-def changed(message: dict[str, Any], changes: list[tuple[list[str], Any]]) -> dict[str, Any]:
-    """The message with something else in these places."""
-    message = json.loads(json.dumps(message))
-    for place, value in changes:
+def places(message: dict[str, Any]) -> list[list[str]]:
+    """Where something stands in a message."""
+    return [
+        place
+        for name, inner in message.items()
+        for place in ([name], *([name, *deeper] for deeper in (places(inner) if isinstance(inner, dict) else ())))
+    ]
+
+
+@st.composite
+def mutated(draw: Any) -> dict[str, Any]:
+    """A usual message with something else in some of its places, and something that was never there."""
+    message: dict[str, Any] = json.loads(json.dumps(draw(st.sampled_from(usual_messages(OURS)))))
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 0]))):
+        *outer, name = draw(st.sampled_from(places(message)))
         inner = message
-        for name in place[:-1]:
-            inner = inner[name] if isinstance(inner.get(name), dict) else inner
-        inner[place[-1]] = value
+        for each in outer:
+            inner = inner[each]
+        del inner[name]
+        if draw(st.sampled_from([True, True, False])):
+            inner[name] = draw(draw(st.sampled_from([TEXTS, TEXTS, JSON])))
     return message
 
 
-MUTATED = st.builds(changed, st.sampled_from(usual_messages(OURS)), st.lists(st.tuples(PLACES, JSON), max_size=3))
 RAW = st.text(max_size=200) | st.binary(max_size=200) | JSON.map(json.dumps)
-STREAM = st.lists(MUTATED | RAW, min_size=1, max_size=8)
+STREAM = st.lists(st.integers(0, 4).flatmap(lambda number: mutated() if number else RAW), min_size=3, max_size=12)
 
 USUALLY = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 OFTEN = settings(USUALLY, max_examples=MANY)
@@ -172,6 +211,18 @@ def test_any_signed_form_is_answered_or_refused(fuzzed, path, form):
 @given(messages=STREAM)
 def test_any_message_of_a_stream_loses_itself_and_never_the_call(fuzzed, messages):
     say(fuzzed, messages)
+
+
+@USUALLY
+@given(path=PATHS, body=BODIES)
+def test_any_body_is_refused(fuzzed, path, body):
+    fuzzed.run(fuzzed.body(path, body))
+
+
+@USUALLY
+@given(messages=STREAM)
+def test_any_first_message_closes_its_socket_and_the_call_waits_on(fuzzed, messages):
+    fuzzed.run(fuzzed.first(of("MZ" + "1" * 32, messages)))
 
 
 @pytest.mark.slow
