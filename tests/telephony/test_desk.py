@@ -80,7 +80,7 @@ class World:
         return [event.kind for event in self.log.event_rows(line.call_id)]
 
     def end(self, line: LineCall) -> None:
-        line.call = SimpleNamespace(state="ended", duration_seconds=1.0, _hand_over=lambda told: False)
+        line.call = SimpleNamespace(state="ended", duration_seconds=1.0, _hand_over=lambda told: False, refresh=lambda: None)
 
 
 NAMES = [f"{kind}_{what}" for kind in ("stt", "llm", "tts") for what in ("provider", "model")]
