@@ -13,7 +13,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
-from patter_nb.errors import ConfigError, ConfigTypeError, warn
+from patter_nb.errors import ConfigError, ConfigTypeError, text_of, warn
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
@@ -89,18 +89,19 @@ class Serving(Lines):
         if dashboard:
             warn("dashboard has no effect: there is no dashboard yet, phone.calls and phone.studio(agent) show the calls.")
         running_loop("serve")
-        callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
-        check_mode(checked(agent), callbacks)
-        terms = Terms(
-            agent=agent,
-            callbacks=callbacks,
-            recording=check_recording(recording),
-            voicemail=check_text("voicemail_message", voicemail_message),
-            pinned=pinned,
-            show=show,
-            cell=contextvars.copy_context(),
-        )
         with ExitStack() as otherwise:
+            otherwise.push(self._not_ready)
+            callbacks = self._callbacks(on_message, on_call_start, on_call_end, on_transcript, on_metrics, on_machine_detection)
+            check_mode(checked(agent), callbacks)
+            terms = Terms(
+                agent=agent,
+                callbacks=callbacks,
+                recording=check_recording(recording),
+                voicemail=check_text("voicemail_message", voicemail_message),
+                pinned=pinned,
+                show=show,
+                cell=contextvars.copy_context(),
+            )
             otherwise.callback(setattr, self, "_served", self._served)
             self._served = terms
             server = await self._start(port, tunnel, manage_webhook)
@@ -193,6 +194,11 @@ class Serving(Lines):
 
     # How.
 
+    def _not_ready(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Whoever waits for `ready` hears why it does not come. A server that runs goes on."""
+        if isinstance(error, Exception) and (self._server is None or self._server.stopped):
+            self._readiness.failed(text_of(error))
+
     async def _start(self, port: int, tunnel: Tunnel | bool | None, manage: bool | None) -> PhoneServer:
         """The server that runs, or a new one."""
         running = self._server
@@ -211,12 +217,7 @@ class Serving(Lines):
             known = None
         if known is None:
             known = PhoneServer(carrier, number, way, port=port, tell=say)
-            try:
-                known.listen()
-            except OSError as error:
-                if goes is None:
-                    self._readiness.failed(str(error))
-                raise  # a server that runs goes on
+            known.listen()
             if goes is not None:
                 self._readiness = Readiness()  # what is known of that one stays its own
             self._server = known

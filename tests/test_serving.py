@@ -421,15 +421,15 @@ def test_a_port_that_another_process_has_is_an_error_with_its_remedy():
     run(main())
 
 
-def test_whoever_waits_for_ready_hears_why_serving_did_not_begin():
+@pytest.mark.parametrize(("agent", "why"), [(None, "is not the SID of an account"), ("no agent", "agent is str")])
+def test_whoever_waits_for_ready_hears_why_serving_did_not_begin(agent, why):
     async def main():
         async with on_line(carrier=Twilio(account_sid="AC"), tunnel=Static("calls.example.com")) as (_, phone):
-            for agent, why in ((scripted(phone), "is not the SID of an account"), ("no agent", "agent is")):
-                serving = asyncio.create_task(phone.serve(agent, port=0))
-                with pytest.raises(PatterError, match=why):
-                    await phone.ready
-                with pytest.raises(ConfigError, match=why):
-                    await serving
+            serving = asyncio.create_task(phone.serve(agent or scripted(phone), port=0))
+            with pytest.raises(PatterError, match=why):
+                await phone.ready
+            with pytest.raises(ConfigError, match=why):
+                await serving
 
     run(main())
 
