@@ -121,13 +121,16 @@ def test_the_carriers_last_word_is_its_last(run):
     assert run(main()) == ("completed", True, ["ringing", "in-progress", "completed"])
 
 
-def test_a_verdict_on_a_call_that_has_not_begun_is_written_down(run):
+def test_a_verdict_that_comes_when_the_call_is_over_is_written_down(run):
     async def main():
-        work = line_call(direction="outbound")
+        work = line_call()
+        work.call.hold(work.hold, None)
+        work.told(CallStatus(SID, "completed", 0, ""))
+        await work.call.ended(10)
         work.machine(MachineVerdict(SID, "human", "human", 480.0))
-        return kinds(work)
+        return kinds(work)[-1]
 
-    assert run(main()) == [("machine_detected", {"classification": "human", "raw": "human", "after_ms": 480.0})]
+    assert run(main()) == ("machine_detected", {"classification": "human", "raw": "human", "after_ms": 480.0})
 
 
 def test_a_call_whose_audio_does_not_come_fails_with_the_reason_and_lets_nobody_in_any_more(run, monkeypatch):
@@ -180,7 +183,8 @@ async def transcript_marks_and_callbacks(stage: Stage) -> None:
 
 async def after_a_clear_no_mark_counts(stage: Stage) -> None:
     agent = stage.agent(llm=ScriptedLLM([LONG, "Second."]))
-    line, call = await stage.incoming(["Hello.", Line("No, stop, I meant something else.", interrupt_after_seconds=0.7)], agent=agent)
+    over_it = Line("No, stop, I meant something else.", interrupt_after_seconds=0.7)
+    line, call = await stage.incoming(["Hello.", over_it], agent=agent)
     await stage.over(line, call)
     assert marks_came_back_in_order(line)
     assert len(line.report.clears) == 1
@@ -321,7 +325,8 @@ async def a_caller_leaves_while_somebody_is_called_for_them(stage: Stage) -> Non
 def voicemail(word: str) -> Scenario:
     async def left(stage: Stage) -> None:
         verdicts: list[Any] = []
-        callee = Callee(kind="machine", lines=["Nobody is here, speak after the tone."], answered_by=word, answers_after_seconds=0.2)
+        greeting = ["Nobody is here, speak after the tone."]
+        callee = Callee(kind="machine", lines=greeting, answered_by=word, answers_after_seconds=0.2)
         line, call = await stage.placed(callee, voicemail_message=MESSAGE, on_machine_detection=verdicts.append)
         row = await stage.over(line, call)
         assert (row["outcome"], row["answered_by"], row["end_reason"]) == ("voicemail", "machine", "left a voicemail")
@@ -466,7 +471,8 @@ SCENARIOS: dict[str, Scenario] = {
     )
 }  # fmt: skip
 SCENARIOS |= {f"voicemail_{word}": voicemail(word) for word in ("machine_end_beep", "machine_end_silence", "machine_end_other")}
-SCENARIOS |= {f"answered_by_{word}": answered_by(kind, word) for kind, word in (("fax", "fax"), ("human", "human"), ("human", "unknown"))}
+VERDICTS = (("fax", "fax"), ("human", "human"), ("human", "unknown"))
+SCENARIOS |= {f"answered_by_{word}": answered_by(kind, word) for kind, word in VERDICTS}
 
 
 @pytest.fixture(scope="module")
