@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from patter_nb.carriers.twilio.finish import to_its_end
 from patter_nb.errors import ConfigError
 from patter_nb.testing.twilio.callee import Callee
 from patter_nb.testing.twilio.calling import come_in
@@ -112,7 +113,11 @@ class TwilioSimulator:
     # Its life.
 
     async def __aenter__(self) -> TwilioSimulator:
-        await asyncio.to_thread(self.start)
+        try:
+            await to_its_end(asyncio.to_thread(self.start))
+        except asyncio.CancelledError:  # whoever enters it was cancelled, and it has begun meanwhile
+            await asyncio.shield(asyncio.to_thread(self.close))
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
