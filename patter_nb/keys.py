@@ -16,7 +16,7 @@ from pathlib import Path
 from patter_nb.errors import ConfigError, ConfigTypeError, looks_random, warn
 
 FILE = ".env"
-"""The file's name, in the working directory: a kernel's is the folder of its notebook."""
+"""The file's name, in the working directory: a kernel's is the folder of its notebook, until a cell changes it."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -118,6 +118,8 @@ def _written() -> dict[str, str]:
     try:
         path = Path.cwd() / FILE
         if not path.is_file():  # a folder of that name may be a virtual environment
+            path = Path(_reading.state[0])  # a cell may have changed the working directory since
+        if not path.is_file():
             return {}
         status = path.stat()
         state = str(path), status.st_ino, status.st_mtime_ns, status.st_size

@@ -45,6 +45,12 @@ def virtual() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     return run_virtual
 
 
+@pytest.fixture(autouse=True)
+def no_keys_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = sys.modules["patter_nb.keys"]  # as a name of the package it is the function
+    monkeypatch.setattr(keys, "_reading", keys._Reading(("", 0, 0, 0), {}))
+
+
 _skipped: list[str] = []
 
 

@@ -121,6 +121,19 @@ def test_the_file_beside_another_notebook_is_another_one(tmp_path, monkeypatch):
         assert find(NAME) == value
 
 
+def test_a_cell_that_changes_the_working_directory_takes_no_key_away(tmp_path, monkeypatch):
+    path = tmp_path / ".env"
+    path.write_text(f"{NAME}={SECRET}\n")
+    assert find(NAME) == SECRET
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path / "data")
+    assert (find(NAME), where(NAME)) == (SECRET, ".env")
+    path.write_text(f"{NAME}={OTHER}x\n")
+    assert find(NAME) == f"{OTHER}x"
+    path.unlink()
+    assert find(NAME) == ""
+
+
 def test_a_folder_of_that_name_and_a_folder_that_is_gone_hold_no_keys(tmp_path, monkeypatch):
     (tmp_path / ".env").mkdir()
     assert find(NAME) == ""
