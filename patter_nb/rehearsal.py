@@ -80,7 +80,7 @@ class Rehearsing(Lines):
         terms = Terms(
             agent=agent,
             callbacks=callbacks,
-            recording=check_recording(recording),
+            recording=check_recording(recording, people=False),
             voicemail=check_text("voicemail_message", voicemail_message),
             pinned=pinned,
             show=show,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import errno
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -13,7 +14,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
-from patter_nb.errors import ConfigError, ConfigTypeError, text_of, warn
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, text_of, warn
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
@@ -44,6 +45,7 @@ class Serving(Lines):
         self._readiness = Readiness()
         self._server: PhoneServer | None = None
         self._served: Terms | None = None
+        self._starting: set[asyncio.Task[PhoneServer]] = set()
 
     @property
     def ready(self) -> asyncio.Future[str]:
@@ -78,11 +80,13 @@ class Serving(Lines):
         """Answer the phone number with `agent`. In a notebook this returns once calls can come in; in a script it stays until the
         server stops. `block` decides otherwise.
 
-        `port`: of 127.0.0.1, which only the tunnel makes public; 0 takes a free one. `recording`: keep every call's audio, at the
-        carrier as well. `voicemail_message`: what an answering machine gets that answers a `call()`. `manage_webhook`: point the
-        number here without asking (True), leave it as it is (False), or ask (None). Running this again gives back the server that
-        is there, and its next calls are held as it says now; on another port or tunnel a new one takes its place, and its calls
-        end.
+        `port`: of 127.0.0.1, which only the tunnel makes public; 0 takes a free one. `tunnel`: another one than the phone's.
+        `recording`: keep every call's audio, at the carrier as well. `voicemail_message`: what an answering machine gets that
+        answers a `call()`. The callbacks count for each `call()` that has none of its own. `manage_webhook`: point the number
+        here without asking (True), leave it as it is (False), or ask (None). `show=False`: no cards.
+
+        Running this again gives back the server that is there, and its next calls are held as it says now; on another port or
+        tunnel a new one takes its place, and its calls end.
 
         `ConfigError` for what is missing; `OSError` when another process has the port; `PatterError` when no tunnel opens.
         """
@@ -149,8 +153,8 @@ class Serving(Lines):
         """
         running_loop("call")
         number = check_number("to", to)
-        caller = check_number("from_number", from_number) if from_number else self._need_number()
         self._need_carrier()
+        caller = check_number("from_number", from_number) if from_number else self._need_number()
         if self._server is None or self._server.stopped:
             need_tunnel(self._tunnel)
         served = self._served
@@ -172,7 +176,7 @@ class Serving(Lines):
         words, seconds = check_text("first_message", first_message), check_ring_timeout(ring_timeout)
         listens = machine_detection or bool(voicemail_message) or on_machine_detection is not None
         order = Order(number, caller, words, listens, seconds, wait)
-        return self._place(terms, lambda: self._start(PORT, None, False), order)
+        return self._place(terms, self._started, order)
 
     async def end_call(self, call_id: str) -> None:
         """Hang up a call by its `call_id`, or by the carrier's id of it. Harmless when it is over."""
@@ -199,6 +203,29 @@ class Serving(Lines):
         if isinstance(error, Exception) and (self._server is None or self._server.stopped):
             self._readiness.failed(text_of(error))
 
+    async def _started(self) -> PhoneServer:
+        """The server for a call. Whoever gives the call up meanwhile leaves it to start: other calls may wait for it."""
+        starting = asyncio.create_task(self._start_for_a_call(), name="server for a call")
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # also when nobody waits any more
+        return await asyncio.shield(starting)
+
+    async def _start_for_a_call(self) -> PhoneServer:
+        """The server that runs, or a new one: on any free port where the usual one is another's and the tunnel leads to any."""
+        other, leads_to_one = served(PORT), bool(getattr(self._tunnel, "hostname", ""))
+        taken = other is not None and other is not self._server and not other.fits(self._carrier, self._phone_number, self._tunnel)
+        if not taken or (self._server is not None and not self._server.stopped):
+            try:
+                return await self._start(PORT, None, False)
+            except OSError as error:
+                taken = error.errno == errno.EADDRINUSE
+                if not taken:
+                    raise
+        if leads_to_one:
+            raise PatterError(f"Port {PORT} is taken, so no server is started for the call: serve(agent, port=...) before it.")
+        return await self._start(0, None, False)
+
     async def _start(self, port: int, tunnel: Tunnel | bool | None, manage: bool | None) -> PhoneServer:
         """The server that runs, or a new one."""
         running = self._server
@@ -211,7 +238,7 @@ class Serving(Lines):
         way = need_tunnel(way)
         known = served(port) if port else None
         if known is not None and not known.fits(carrier, number, way):
-            if known.owner not in (None, self):
+            if known is not running:
                 say(f"The server of {mask_number(known.number)} on port {port} stops with its calls: this one takes its place.")
             await known.stop()
             known = None
@@ -271,11 +298,11 @@ class Serving(Lines):
         return self._phone_number
 
 
-def check_recording(recording: Any) -> bool:
-    """Whether calls are recorded; where they are, it is said once what that means."""
+def check_recording(recording: Any, *, people: bool = True) -> bool:
+    """Whether calls are recorded; where there are `people` on the line, it is said once what that means."""
     if not isinstance(recording, bool):
         raise ConfigTypeError(f"recording is {recording!r}; it must be True or False.")
-    if recording and not _consented:
+    if recording and people and not _consented:
         _consented.append(True)
         say(CONSENT)
     return bool(recording)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from patter_nb import serving
 from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, PatterError, PatterWarning
 from patter_nb.phone import Patter
@@ -161,6 +162,67 @@ def test_a_call_without_a_server_starts_one_which_leaves_the_number_alone(capsys
 
     assert "<Reject" in run(main()).body
     assert "points to" not in capsys.readouterr().out
+
+
+class AnyPort:
+    """A tunnel that leads to any port, as a name of its own."""
+
+    def __init__(self, simulator: TwilioSimulator, host: str = "any.example.com") -> None:
+        self.simulator, self.host = simulator, host
+
+    @contextlib.asynccontextmanager
+    async def open(self, port: int, tell: Any) -> Any:
+        await asyncio.sleep(0.1)
+        self.simulator.route(self.host, port)
+        yield OpenTunnel(self.host)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_who_gives_a_call_up_leaves_the_server_that_it_started_to_the_other_calls(monkeypatch):
+    monkeypatch.setattr(serving, "PORT", free_port())
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            phone._tunnel = AnyPort(simulator)
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            first, second = (phone.call(OTHER, agent=scripted(phone)) for _ in range(2))
+            await simulator.until(lambda _: phone._server is not None)
+            first.hangup()
+            for call in (first, second):
+                await call.ended(WAIT_SECONDS)
+            return first.carrier_call_id, second.end_reason
+
+    assert run(main()) == ("", "caller hung up")
+
+
+def test_a_call_takes_no_port_away_from_another_phone_nor_from_another_process(monkeypatch):
+    port = free_port()
+    monkeypatch.setattr(serving, "PORT", port)
+
+    async def main():
+        async with on_line() as (simulator, phone):
+            simulator.callee = Callee(lines=["Hello."], answers_after_seconds=0.2)
+            server = await served(phone, port=port)
+            other = Patter(carrier=phone._carrier, phone_number=phone._phone_number, tunnel=AnyPort(simulator), store=False)
+            assert (await other.call(OTHER, agent=scripted(other), wait=True)).end_reason == "caller hung up"
+            fixed = Patter(carrier=phone._carrier, phone_number=phone._phone_number, webhook_url="x.example.com", store=False)
+            said = f"Port {port} is taken, so no server is started for the call: serve"
+            with pytest.raises(CarrierError, match=said):
+                await fixed.call(OTHER, agent=scripted(fixed))
+            await other.disconnect()
+            assert not server.stopped
+            await phone.disconnect()
+            with socket.create_server(("127.0.0.1", port)):
+                assert (await other.call(OTHER, agent=scripted(other), wait=True)).end_reason == "caller hung up"
+                with pytest.raises(CarrierError, match=said):
+                    await fixed.call(OTHER, agent=scripted(fixed))
+            await other.disconnect()
+
+    run(main())
 
 
 def test_each_call_has_the_agent_and_the_first_words_it_was_ordered_with():
@@ -559,7 +621,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
         bare = Patter(store=False)
         with pytest.raises(ConfigError, match=r"carrier is missing: Patter\(carrier=Twilio\(\)"):
             await bare.serve(scripted(bare), block=False)
-        with pytest.raises(ConfigError, match="phone_number is missing"):
+        with pytest.raises(ConfigError, match="carrier is missing"):
             bare.call(OTHER, agent=scripted(bare))
         key = {"account_sid": "AC" + "0" * 32, "api_key": "SK" + "0" * 32, "api_secret": "secret"}
         unsigned = Patter(carrier=Twilio(**key), phone_number="+15550001234", store=False)
