@@ -214,7 +214,8 @@ class Serving(Lines):
     async def _start_for_a_call(self) -> PhoneServer:
         """The server that runs, or a new one: on any free port where the usual one is another's and the tunnel leads to any."""
         other, leads_to_one = served(PORT), bool(getattr(self._tunnel, "hostname", ""))
-        taken = other is not None and other is not self._server and not other.fits(self._carrier, self._phone_number, self._tunnel)
+        fits = other is None or other.fits(self._need_carrier(), self._phone_number, self._tunnel)
+        taken = not fits and other is not self._server
         if not taken or (self._server is not None and not self._server.stopped):
             try:
                 return await self._start(PORT, None, False)

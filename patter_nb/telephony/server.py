@@ -82,7 +82,7 @@ class PhoneServer:
         """One line for whoever served, in their cell."""
         self._tell(line)
 
-    def fits(self, carrier: Twilio, number: str, tunnel: Tunnel) -> bool:
+    def fits(self, carrier: Twilio, number: str, tunnel: Tunnel | None) -> bool:
         """Whether this very server is what these settings ask for."""
         going = not self.stopped and not self._stopping.is_set()
         return going and (carrier, number, tunnel) == (self.carrier, self.number, self.tunnel)
