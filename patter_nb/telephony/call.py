@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from patter_nb.call import Call
 from patter_nb.carriers.twilio import twiml
 from patter_nb.carriers.twilio.control import TwilioLine
-from patter_nb.carriers.twilio.webhooks import CallStatus, MachineVerdict
+from patter_nb.carriers.twilio.webhooks import ENDED, RINGING, CallStatus, MachineVerdict
 from patter_nb.errors import CarrierError
 from patter_nb.live import Live
 from patter_nb.records.facts import Direction
@@ -41,7 +41,6 @@ GRACE_SECONDS = 30.0
 
 OUTCOMES = {"no-answer": "no answer", "busy": "busy", "failed": "failed", "canceled": "canceled"}
 """What ends a call that nobody answered, by the carrier's word for it."""
-OVER = ("completed", *OUTCOMES)
 NO_AUDIO = "its audio never came"
 SHOWN = ("dialed", "carrier_status", "machine_detected", "carrier_price")
 """Events that change what a card says."""
@@ -130,11 +129,11 @@ class LineCall(SpokenCall):
 
     def told(self, status: CallStatus) -> None:
         """The carrier said how the call stands."""
-        if self.status in OVER:
+        if self.status in ENDED:
             return
         self.status = status.status
         self.event("carrier_status", {"status": status.status, "reason": status.error, "told_at": told_at()})
-        if status.status in OVER:
+        if status.ended:
             if not self._news.done():
                 self._news.set_result(OUTCOMES.get(status.status, "hung up before it was connected"))
             self.over.set()
@@ -205,7 +204,7 @@ class LineCall(SpokenCall):
         seconds = SOCKET_SECONDS if dialling is None else dialling.ring_timeout_seconds + GRACE_SECONDS
         await asyncio.wait((self._news,), timeout=seconds)
         if not self._news.done():
-            rings = dialling is not None and self.status in ("", "queued", "initiated", "ringing")
+            rings = dialling is not None and self.status in ("", *RINGING)
             self._news.set_result("no answer" if rings else NO_AUDIO)
         news = self._news.result()
         if isinstance(news, MediaSocket):
@@ -230,7 +229,7 @@ class LineCall(SpokenCall):
 
     async def _let_go(self) -> None:
         """Let the carrier stop ringing for a call that nobody waits for any more."""
-        if self.carrier_call_id and not self.answered and self.status not in OVER:
+        if self.carrier_call_id and not self.answered and self.status not in ENDED:
             await guarded(self._control().hang_up(), self._failed, who="the carrier")
 
     async def _started(self) -> None:

@@ -10,14 +10,13 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from patter_nb.carriers.twilio.signature import is_signed
+from patter_nb.carriers.twilio.signature import HEADER, is_signed
 from patter_nb.carriers.twilio.webhooks import form_pairs
 
 BODY_BYTES = 65_536
 """Longest form taken. Twilio's have some 2,000; a transfer's summary and a speech result may add a few thousand."""
 BODY_SECONDS = 8.0
 """How long a body may take to arrive. Less than the server's patience, so that whoever is slow is told."""
-SIGNATURE = "x-twilio-signature"
 FORM = "application/x-www-form-urlencoded"
 
 Form = dict[str, str]
@@ -48,7 +47,7 @@ class Door:
         body = await _body(request)  # first: a socket whose request was not read is of no more use
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
             raise Refused(415, "the body is no form")
-        given = request.headers.getlist(SIGNATURE)
+        given = request.headers.getlist(HEADER)
         if len(given) != 1:
             raise Refused(403, "there is no signature" if not given else "there are several signatures")
         pairs = form_pairs(body)
