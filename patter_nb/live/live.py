@@ -146,6 +146,8 @@ class Live:
         """The call is over: what waits will not take effect in it."""
         with self.line.lock:
             staged, self._staged, self._ended = self._staged, None, True
+            over_at = self._now()
+            self._now = lambda: over_at  # a clock keeps its session, and with it everything that the call needed
             self.line.leave(self)
         if staged is not None:
             staged.edit.give_up(self.call_id, superseded=False)
