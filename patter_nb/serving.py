@@ -180,6 +180,8 @@ class Serving(Lines):
 
     async def end_call(self, call_id: str) -> None:
         """Hang up a call by its `call_id`, or by the carrier's id of it. Harmless when it is over."""
+        if not check_text("call_id", call_id):
+            raise ConfigError("call_id is empty; give call.id, or call.carrier_call_id once the dial was accepted.")
         for call in self.live_calls:  # type: ignore[attr-defined]
             if call_id in (call.id, call.carrier_call_id):
                 call.hangup()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from patter_nb import serving
+from patter_nb.callers import Line
 from patter_nb.carriers.twilio import Twilio
 from patter_nb.errors import CarrierError, ConfigError, ConfigTypeError, PatterError, PatterWarning
 from patter_nb.phone import Patter
@@ -589,6 +590,23 @@ def test_the_other_side_of_the_line_is_told_what_the_agent_did():
     assert line.keys == "42#"
     assert call.audio is not None
     assert row["carrier_price_usd"] == pytest.approx(0.014)
+
+
+def test_end_call_hangs_up_the_call_that_is_named_and_no_other():
+    async def main():
+        phone = Patter(store=False, show=False)
+        first, second = (phone.test(scripted(phone), [Line("Hello?", wait_seconds=30)]) for _ in range(2))
+        for wrong, kind in (("", ConfigError), (None, ConfigTypeError)):
+            with pytest.raises(kind, match="call_id"):
+                await phone.end_call(wrong)
+        await phone.end_call("CA" + "0" * 32)
+        await phone.end_call(second.id)
+        await second.ended(WAIT_SECONDS)
+        assert (first.state, second.end_reason) == ("running", "hung up by the agent's side")
+        first.stop()
+        await first.ended(WAIT_SECONDS)
+
+    run(main())
 
 
 WRONG_CALLS = [
