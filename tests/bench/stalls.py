@@ -6,7 +6,7 @@ far end is another process. Silence is what it heard within a reply because noth
 are none; replies without such a cell are beside it. A barge-in is late by what runs from the caller's first sound to the clear
 that reached the far end; what of that is not the rest of the stall is "after the stall".
 
-    python tests/bench/stalls.py [--n 30] [--seed 4] [--only silence figure bargein voice] [--ipykernel 6.31.0]
+    python tests/bench/stalls.py [--n 30] [--seed 4] [--only silence beginning figure voice bargein] [--ipykernel 6.31.0]
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ A_CALL = 12
 """Replies of one call; every fourth is left alone."""
 KINDS = {"asleep 1 s": stalled.SLEEP.format(seconds=1), "computing 1 s": stalled.COMPUTE.format(seconds=1)}
 INTERRUPTED_AFTER = 1.5
-PARTS = ("silence", "figure", "bargein", "voice")
+PARTS = ("silence", "beginning", "figure", "voice", "bargein")
 
 
 @asynccontextmanager
@@ -87,15 +87,16 @@ def row(what: str, replies: Sequence[Any]) -> None:
     print("|", *(f"{each} |" for each in (*columns, named, when or "none", f"{os.getloadavg()[0]:.1f}")), flush=True)
 
 
-def late(what: str, replies: Sequence[Any], wanted: int) -> None:
+def late(what: str, replies: Sequence[Any]) -> None:
+    """When clears reached the far end, of those callers who found the agent talking and of how many."""
     found = [reply for reply in replies if reply.bargein_ms is not None]
     if not found:
         return
     all_, rest = [reply.bargein_ms for reply in found], [reply.rest_ms for reply in found]
     over = [reply.bargein_ms - reply.rest_ms for reply in found]
     named = sum(reply.is_named for reply in found) if found[0].cell else "-"
-    columns = [f"{len(found)} of {wanted}", *(f"{np.median(each):.0f} / {max(each):.0f}" for each in (rest, all_, over)), named]
-    print("|", *(f"{each} |" for each in (what, *columns, f"{os.getloadavg()[0]:.1f}")), flush=True)
+    columns = [f"{np.median(each):.0f} / {max(each):.0f}" for each in (rest, all_, over)]
+    print("|", *(f"{each} |" for each in (what, f"{len(found)} of {len(replies)}", *columns, named, f"{os.getloadavg()[0]:.1f}")), flush=True)
 
 
 async def silence(n: int, seed: int, ipykernel: str, voice: str = stalled.SCRIPTED_VOICE) -> None:
@@ -105,6 +106,14 @@ async def silence(n: int, seed: int, ipykernel: str, voice: str = stalled.SCRIPT
             blocked, free = await heard(stage, plan)
             row(kind, blocked)
             row(f"none, between {kind}", free)
+
+
+async def beginning(n: int, seed: int, ipykernel: str) -> None:
+    """While a reply begins, next to nothing is ahead yet."""
+    async with staged(ipykernel) as stage:
+        for number, (kind, code) in enumerate(KINDS.items()):
+            blocked, _ = await heard(stage, moments(random.Random(f"{seed} {number}"), code, n, 0.3))
+            row(f"{kind}, as a reply begins", blocked)
 
 
 async def figure(n: int, seed: int, ipykernel: str) -> None:
@@ -120,9 +129,9 @@ async def bargein(n: int, seed: int, ipykernel: str) -> None:
         for number, (kind, code) in enumerate(KINDS.items()):
             plan = moments(random.Random(f"{seed} {number}"), code, n, INTERRUPTED_AFTER - 0.05, INTERRUPTED_AFTER - 1.3)
             blocked, free = await heard(stage, plan, interrupts_after=INTERRUPTED_AFTER)
-            late(f"{kind}, caller within", [reply for reply in blocked if reply.rest_ms > 0], len(blocked))
-            late(f"{kind}, caller after", [reply for reply in blocked if reply.rest_ms <= 0], len(blocked))
-            late(f"none, between {kind}", free, len(free))
+            late(f"{kind}, caller within", [reply for reply in blocked if reply.rest_ms > 0])
+            late(f"{kind}, caller after", [reply for reply in blocked if reply.rest_ms <= 0])
+            late(f"none, between {kind}", free)
 
 
 SILENT = "| cell | n | stood still, ms p50 / max | silence heard, ms p50 / p90 / max | n ≥ 20 ms | row names it | when | load |"
@@ -130,10 +139,12 @@ LATE = "| cell | n | rest of the stall, ms p50 / max | late, ms | after the stal
 
 
 async def measure(n: int, seed: int, only: Sequence[str], ipykernel: str) -> None:
-    if "silence" in only or "figure" in only:
+    if {"silence", "beginning", "figure"} & set(only):
         print(SILENT, "|---" * 8 + "|", sep="\n")
     if "silence" in only:
         await silence(n, seed, ipykernel)
+    if "beginning" in only:
+        await beginning(max(1, n // 4), seed, ipykernel)
     if "figure" in only:
         await figure(max(1, n // 10), seed, ipykernel)
     if "voice" in only:
