@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from patter_nb.agent import Agent
-from patter_nb.errors import INSTALL_FROM_CLONE, CarrierError, PatterError, scrub
+from patter_nb.callbacks import check_number
+from patter_nb.errors import INSTALL_FROM_CLONE, CarrierError, ConfigError, PatterError, scrub
 from patter_nb.keys import find, missing
 from patter_nb.notebook.card_style import STYLE
 from patter_nb.notebook.picture import markup
@@ -154,6 +155,10 @@ class Checks:
         ones only. Returns a report, which a cell shows; `report.ok` says whether nothing stands in the way.
         """
         origin = "" if self._server is None or self._server.stopped else self._server.origin
+        try:
+            to, wrong = check_number("to", to) if to else "", []
+        except ConfigError as error:
+            to, wrong = "", [failed("to", error)]
         found = await asyncio.gather(
             _carrier_findings(self._carrier, self._phone_number, to, origin),
             _looked("tunnel", _tunnel_findings(self._tunnel, origin)),
@@ -161,7 +166,7 @@ class Checks:
             _looked("agent", agent_findings(agent)),
             _looked("store", _store_findings(self._store)),
         )
-        return Report(finding for group in found for finding in group)
+        return Report(finding for group in (*found, wrong) for finding in group)
 
 
 async def _looked(name: str, look: Awaitable[list[Finding]]) -> list[Finding]:

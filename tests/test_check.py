@@ -103,6 +103,8 @@ CASES = [
     Case("trial", "no", "verified numbers only (none yet)", "Verify more numbers", NONE_VERIFIED),
     Case("trial", "to know", "(+1•••••9876), for at most 10 minutes", "upgrade the account", ONE_VERIFIED, {"to": OTHER}),
     Case("trial", "no", "+1•••••1234 is not verified, and a trial", "Verify it", ONE_VERIFIED, {"to": NUMBER}),
+    Case("trial", "to know", "for at most 10 minutes", "", ONE_VERIFIED, {"to": " ".join(OTHER)}),
+    Case("to", "no", "to must be a number in E.164.", "A plus sign, the country's code", given={"to": "0"}),
     Case("number", "yes", "+1•••••1234 is yours and takes calls."),
     Case("number", "no", "+1•••••1234 is no number of this account.", "the account that owns it", change(numbers={})),
     Case("number", "no", "+1•••••1234 takes no calls.", "with the capability Voice", of_number(capabilities={"voice": False})),
