@@ -95,8 +95,9 @@ def late(what: str, replies: Sequence[Any]) -> None:
     all_, rest = [reply.bargein_ms for reply in found], [reply.rest_ms for reply in found]
     over = [reply.bargein_ms - reply.rest_ms for reply in found]
     named = sum(reply.is_named for reply in found) if found[0].cell else "-"
-    columns = [f"{np.median(each):.0f} / {max(each):.0f}" for each in (rest, all_, over)]
-    print("|", *(f"{each} |" for each in (what, f"{len(found)} of {len(replies)}", *columns, named, f"{os.getloadavg()[0]:.1f}")), flush=True)
+    spread = [f"{np.median(each):.0f} / {max(each):.0f}" for each in (rest, all_, over)]
+    columns = (what, f"{len(found)} of {len(replies)}", *spread, named, f"{os.getloadavg()[0]:.1f}")
+    print("|", *(f"{each} |" for each in columns), flush=True)
 
 
 async def silence(n: int, seed: int, ipykernel: str, voice: str = stalled.SCRIPTED_VOICE) -> None:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 for name in ("kernels", "scenarios", "stalled"):
-    if (path := Path(__file__).with_name(f"{name}.py")).exists():
-        spec = importlib.util.spec_from_file_location(f"tests_of_serving_{name}", path)
-        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[spec.name])
+    spec = importlib.util.spec_from_file_location(f"tests_of_serving_{name}", Path(__file__).with_name(f"{name}.py"))
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[spec.name])
