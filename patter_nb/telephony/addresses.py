@@ -11,3 +11,8 @@ LEG = f"{WEBHOOKS}/transfer"
 """The other leg of a warm transfer."""
 STREAM = "/ws/stream"
 """Followed by the id of the call."""
+
+
+def webhook(origin: str, path: str, call_id: str) -> str:
+    """The address of a webhook about one call of ours."""
+    return f"{origin}{path}?call={call_id}"

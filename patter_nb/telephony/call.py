@@ -25,7 +25,7 @@ from patter_nb.records.price_list import MACHINE_DETECTION, MEDIA_STREAM, RECORD
 from patter_nb.session.boundary import guard, guarded
 from patter_nb.session.session import Session
 from patter_nb.spoken import SpokenCall, aside
-from patter_nb.telephony.addresses import LEG, RECORDED, STREAM
+from patter_nb.telephony.addresses import LEG, RECORDED, STREAM, webhook
 from patter_nb.telephony.dialling import Dialling
 from patter_nb.telephony.media import MediaSocket
 from patter_nb.telephony.prewarm import Warm
@@ -223,7 +223,7 @@ class LineCall(SpokenCall):
             self.carrier_call_id,
             number=server.number,
             legs=server.desk.legs,
-            status_url=f"{server.origin}{LEG}?call={self.call_id}",
+            status_url=webhook(server.origin, LEG, self.call_id),
             caller_id=self.caller if self.direction == "outbound" else "",
         )
 
@@ -236,7 +236,7 @@ class LineCall(SpokenCall):
         """What the carrier is asked for once the call is answered."""
         if self.terms.recording and self.server is not None:
             with guard(self._failed, who="the carrier"):
-                url = f"{self.server.origin}{RECORDED}?call={self.call_id}"
+                url = webhook(self.server.origin, RECORDED, self.call_id)
                 await self.server.rest.start_recording(self.carrier_call_id, url)
 
     def _bill(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from patter_nb.carriers.twilio.resources import Dial
-from patter_nb.telephony.addresses import MACHINE, STATUS
+from patter_nb.telephony.addresses import MACHINE, STATUS, webhook
 
 if TYPE_CHECKING:
     from patter_nb.telephony.call import LineCall
@@ -24,16 +24,12 @@ class Dialling:
 
     async def dial(self, server: PhoneServer, line: LineCall) -> str:
         """Order the call; its id at the carrier. `CarrierError` when it is refused."""
-
-        def hook(path: str) -> str:
-            return f"{server.origin}{path}?call={line.call_id}"
-
         dial = Dial(
             to=line.callee,
             from_number=line.caller,
             twiml=line.twiml,
-            status_url=hook(STATUS),
-            amd_url=hook(MACHINE) if self.machine_detection else None,
+            status_url=webhook(server.origin, STATUS, line.call_id),
+            amd_url=webhook(server.origin, MACHINE, line.call_id) if self.machine_detection else None,
             machine_detection=self.machine_detection,
             ring_timeout_seconds=int(self.ring_timeout_seconds),
         )
