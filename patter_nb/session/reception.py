@@ -16,6 +16,9 @@ from patter_nb.carriers.base import (
 )
 from patter_nb.errors import CarrierError
 
+MOST_TOLD = 100
+"""Malformed messages of a call that are told of: a carrier that sends more has one fault, not thousands."""
+
 
 class Reception:
     """Reads the line, and tells each event to whom it concerns. Audio that comes before the stream's start is nobody's."""
@@ -41,6 +44,7 @@ class Reception:
         self._stopped = stopped
         self._failed = failed
         self._open = False
+        self._malformed = 0
 
     async def run(self) -> None:
         """Read until the other side has closed."""
@@ -49,7 +53,9 @@ class Reception:
                 events = self._codec.decode(text)
             except CarrierError as error:
                 # One malformed message loses itself, never the call.
-                self._failed(str(error))
+                self._malformed += 1
+                if self._malformed <= MOST_TOLD:
+                    self._failed(str(error))
                 continue
             for event in events:
                 self._tell(event)

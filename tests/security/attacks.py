@@ -333,47 +333,51 @@ async def large_bodies(served: Served, caller: Caller) -> int:
 
 
 async def flood(served: Served, caller: Caller) -> int:
-    """A hundred thousand frames on a call that is on, of each kind; it ends, and with it nothing else."""
-    tried = 0
-    for kind in ("media", "nonsense", "marks", "pings", "parts"):
-        ringing = await served.ring()
-        async with ringing.open() as socket:
-            wire = await begin(ringing, socket)
-            await heard(socket)
-            text = {"media": wire.media(SILENCE, 0), "nonsense": "{", "marks": wire.mark("x")}.get(kind)
-            with contextlib.suppress(ConnectionClosed, ConnectionError):
-                for number in range(MANY):
-                    if text is not None:
-                        await socket.send(text)
-                    elif kind == "pings":
-                        socket.transport.write(b"\x89\x80" + bytes(4))
-                    else:
-                        socket.transport.write((b"\x00" if number else b"\x01") + b"\x80" + bytes(4))
-                    tried += 1
-                    if number % 100 == 0:
-                        await asyncio.sleep(0)
-                    if socket.transport.is_closing():
-                        break
-            await code_of(socket)
-        call = served.call_of(ringing)
-        await asyncio.wait_for(call.over(), 20)
-    return tried
+    """A hundred thousand frames on calls that are on, of five kinds; each call ends by them, and nothing else does."""
+    kinds = ("media", "nonsense", "marks", "pings", "parts")
+    tried = dict.fromkeys(kinds, 0)
+    for kind in kinds:
+        while tried[kind] < MANY // len(kinds):
+            ringing = await served.ring()
+            async with ringing.open() as socket:
+                tried[kind] += await flood_call(ringing, socket, kind)
+            call = served.call_of(ringing)
+            await asyncio.wait_for(call.over(), 20)
+    return sum(tried.values())
+
+
+async def flood_call(ringing: Ringing, socket: ClientConnection, kind: str) -> int:
+    """As many frames as it takes until the socket is closed."""
+    wire = await begin(ringing, socket)
+    await heard(socket)
+    text = {"media": wire.media(SILENCE, 0), "nonsense": "{", "marks": wire.mark("x")}.get(kind)
+    part, sent = b"\x01", 0
+    with contextlib.suppress(ConnectionClosed, ConnectionError):
+        while not socket.transport.is_closing():
+            if text is not None:
+                await socket.send(text)
+            else:
+                socket.transport.write((b"\x89" if kind == "pings" else part) + b"\x80" + bytes(4))
+                part = b"\x00"
+            sent += 1
+            if sent % 100 == 0:
+                await asyncio.sleep(0)
+    await code_of(socket)
+    return sent
 
 
 async def flood_before_the_start(served: Served, caller: Caller) -> int:
     """A hundred thousand frames on media sockets that never prove what they are."""
     ringing = await served.ring()
+    frames = (b"\x89\x80" + bytes(4), NUL_FRAME, b"\x81\x82" + bytes(4) + b"{}")
     tried = 0
-    for frame in (b"\x89\x80" + bytes(4), NUL_FRAME, b"\x81\x82" + bytes(4) + b"{}"):
+    while tried < MANY:
         async with ringing.open() as socket:
             with contextlib.suppress(ConnectionError):
-                for number in range(MANY // 100):
-                    socket.transport.write(frame * 100)
+                while not socket.transport.is_closing():
+                    socket.transport.write(frames[tried // 100 % 3] * 100)
                     tried += 100
-                    if number % 10 == 0:
-                        await asyncio.sleep(0)
-                    if socket.transport.is_closing():
-                        break
+                    await asyncio.sleep(0)
             await code_of(socket)
     async with ringing.open() as socket:
         await begin(ringing, socket)

@@ -107,11 +107,18 @@ class Fuzzed:
         return opened.done() and opened.result()._read > self.sent
 
 
+@contextlib.contextmanager
+def unhurried() -> Iterator[None]:
+    """Messages come as fast as they can, and a call may wait for its audio meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(media_module, "FLOOD_MESSAGES", 1_000_000)
+        patch.setattr(call_module, "SOCKET_SECONDS", 600.0)
+        yield
+
+
 @pytest.fixture(scope="module")
 def fuzzed() -> Iterator[Fuzzed]:
-    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(media_module, "FLOOD_MESSAGES", 1_000_000)  # they come as fast as they can
-        patch.setattr(call_module, "SOCKET_SECONDS", 600.0)
+    with unhurried(), asyncio.Runner() as runner:
         world = Fuzzed(runner)
         runner.run(world.open())
         yield world

@@ -9,7 +9,7 @@ from typing import Any
 
 from patter_nb.carriers.pipe import connection_pair
 from patter_nb.carriers.twilio_media import TwilioMediaCodec
-from patter_nb.session.reception import Reception
+from patter_nb.session.reception import MOST_TOLD, Reception
 
 START = {
     "streamSid": "MZ1", "callSid": "CA1", "tracks": ["inbound"],
@@ -55,3 +55,19 @@ def test_each_event_is_told_once_and_a_malformed_message_loses_itself(virtual: C
         ("key", "7"),
         ("stopped",),
     ]
+
+
+def test_of_many_malformed_messages_the_first_are_told(virtual: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+    told: list[str] = []
+
+    async def main() -> None:
+        near, far = connection_pair()
+        nobody = dict.fromkeys(("started", "audio", "mark", "key", "stopped"), lambda *_: None)
+        reception = Reception(near, TwilioMediaCodec(), failed=told.append, **nobody)
+        for _ in range(3 * MOST_TOLD):
+            await far.send("no JSON")
+        await far.close()
+        await reception.run()
+
+    virtual(main())
+    assert len(told) == MOST_TOLD
