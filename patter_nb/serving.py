@@ -50,12 +50,12 @@ class Serving(Lines):
     @property
     def ready(self) -> asyncio.Future[str]:
         """Done with the public host name once calls can come in and go out; raises why they cannot. New with each start."""
-        return self._readiness.ready
+        return self._readiness.hand_out("ready")
 
     @property
     def tunnel_ready(self) -> asyncio.Future[str]:
         """As `ready`, once the public host name is known."""
-        return self._readiness.tunnel
+        return self._readiness.hand_out("tunnel")
 
     async def serve(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 from patter_nb.errors import ConfigError, PatterError
 
@@ -13,6 +14,8 @@ class Readiness:
     def __init__(self) -> None:
         self._tunnel: asyncio.Future[str] | None = None
         self._ready: asyncio.Future[str] | None = None
+        self._handed: dict[str, asyncio.Future[str]] = {}
+        """What users were handed last."""
 
     @property
     def tunnel(self) -> asyncio.Future[str]:
@@ -25,6 +28,20 @@ class Readiness:
         if self._ready is None:
             self._ready = _promise()
         return self._ready
+
+    def hand_out(self, name: Literal["tunnel", "ready"]) -> asyncio.Future[str]:
+        """The promise for a user, who may give up waiting for it. A failure is told once; then the next start is waited for."""
+        promise: asyncio.Future[str] = getattr(self, name)
+        known = promise is self._handed.get(name) and promise.done() and not promise.cancelled()
+        if known and promise.exception() is not None:
+            setattr(self, f"_{name}", None)
+            promise = getattr(self, name)
+        self._handed[name] = promise
+        if promise.done():
+            return promise
+        copy = asyncio.shield(promise)
+        copy.add_done_callback(lambda done: done.cancelled() or done.exception())  # looked at, also when nobody waits for it
+        return copy
 
     def begin(self) -> None:
         """A server starts: what was known of the one before holds no more. Whoever waits already waits for this one."""

@@ -82,6 +82,42 @@ def test_who_waited_before_the_start_is_told_what_comes_of_it(name, run):
     assert run(main()) == expected
 
 
+HANDED = {
+    "who waited for the start that failed waits for the next": ([BEGIN, "ask", FAIL], "waits"),
+    "who had not asked is told once": ([BEGIN, FAIL], "No tunnel."),
+    "and then waits for the next": ([BEGIN, FAIL, "ask"], "waits"),
+    "which comes": ([BEGIN, FAIL, "ask", "ask", BEGIN, DONE], HOST),
+    "that it was lost later is told": ([BEGIN, "ask", DONE, "ask", FAIL], "No tunnel."),
+}
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_a_user_is_told_each_failure_once(name, run):
+    story, expected = HANDED[name]
+
+    async def main():
+        readiness = Readiness()
+        for step in story:
+            if step == "ask":
+                readiness.hand_out("ready")
+            else:
+                getattr(readiness, step[0])(*step[1:])
+        return await outcome(readiness.hand_out("ready"))
+
+    assert run(main()) == expected
+
+
+def test_a_user_who_gives_up_waiting_stops_nothing(run):
+    async def main():
+        readiness = Readiness()
+        readiness.begin()
+        readiness.hand_out("ready").cancel()
+        readiness.done(HOST)
+        return await outcome(readiness.hand_out("ready"))
+
+    assert run(main()) == HOST
+
+
 def test_asking_outside_a_loop_says_how_to_ask():
     with pytest.raises(ConfigError, match="ready needs a running event loop"):
         _ = Readiness().ready
