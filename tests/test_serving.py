@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import socket
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -83,6 +85,28 @@ def test_a_call_that_comes_in_is_answered_by_the_agent_that_is_served():
     assert call.carrier_call_id == row["carrier_call_id"]
     assert call.carrier_call_id.startswith("CA")
     assert call.id.startswith("call_")
+
+
+LOADED = """
+import asyncio, sys
+from patter_nb import DemoBrain, Patter, ScriptedSTT, ScriptedTTS
+from patter_nb.testing import TwilioSimulator
+
+async def main():
+    async with TwilioSimulator(synthetic=True) as simulator:
+        phone = Patter(carrier=simulator.carrier, phone_number=simulator.number, tunnel=simulator.tunnel, store=False)
+        agent = phone.agent("A test.", stt=ScriptedSTT([]), llm=DemoBrain(), tts=ScriptedTTS())
+        assert "fastapi" not in sys.modules
+        await phone.serve(agent, port=0, manage_webhook=True, block=False)
+        assert "fastapi" in sys.modules
+        await phone.disconnect()
+
+asyncio.run(main())
+"""
+
+
+def test_what_answers_the_carrier_is_loaded_before_the_first_call_comes():
+    subprocess.run([sys.executable, "-c", LOADED], check=True, timeout=60)
 
 
 def test_a_call_is_placed_and_awaiting_it_waits_for_the_dial_alone():

@@ -6,6 +6,7 @@ It is one task, which ends with everything that it opened closed.
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -164,6 +165,7 @@ class PhoneServer:
             if self._replaced is not None:
                 await self._replaced.stop()
                 self._replaced = None
+            await asyncio.to_thread(importlib.import_module, "fastapi")  # else the first caller would wait for it
             for _ in range(1 + REOPENINGS):
                 lost = await self._public()
                 if not lost:
