@@ -162,7 +162,7 @@ class Softphone:
 
     def admits(self, token: str) -> bool:
         """Whether whoever has this token may come in."""
-        return self.state != "closed" and secrets.compare_digest(token.encode(), self._token.encode())
+        return self.state != "closed" and secrets.compare_digest(token.encode(errors="surrogatepass"), self._token.encode())
 
     def secret(self) -> dict[str, Any]:
         """What a widget needs to find the server; told to it alone, and never kept in a notebook."""

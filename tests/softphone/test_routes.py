@@ -57,6 +57,7 @@ def test_the_page_is_not_given_to_who_asks_for_another_name():
 NO_HELLO = [
     "", "no json", "[]", "{}", '{"event":1}', '{"event":"talk"}', '{"event":"hello"}',
     '{"event":"hello","page":"p","token":"wrong"}', '{"event":"hello","page":"p","token":["x"]}',
+    '{"event":"hello","page":"p","token":"\\ud800"}',
     '{"event":"hello","page":"","token":"x"}', "[" * 50_000,
 ]  # fmt: skip
 
