@@ -116,6 +116,8 @@ class LiveState:
         self.head["phase"] = "on"
 
     def _ended(self, data: Mapping[str, Any], at: float) -> None:
+        if (metrics := data.get("metrics")) is not None:  # what a carrier bills once a call is in none of its turns
+            self._cost({"cost_so_far": metrics.cost}, at)
         error = words(data.get("error"))
         self.head |= {"phase": "failed" if error else "ended", "ending": words(data.get("end_reason")), "error": error}
         self.head |= {"duration": at, "caller": False, "agent": False, "thinking": False, "tools": [], "waiting_at": None}

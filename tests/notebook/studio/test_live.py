@@ -11,6 +11,7 @@ import pytest
 
 from patter_nb.notebook.studio import live as live_module
 from patter_nb.notebook.studio.live import LivePanel
+from patter_nb.notebook.view import usd_text
 from patter_nb.providers.scripted import ScriptedTTS
 from patter_nb.testing.twilio import Callee
 
@@ -256,6 +257,8 @@ def test_of_a_call_that_no_person_answered_the_note_says_so(desk, reception):
         await desk.until(lambda: watching.phase() == "ended" and watching.panel._following.done())
         head = (await watching.all())["head"]
         assert (head["who"], [note[:14] for note in head["notes"]]) == ("call to •••21", ["A fax answered"])
+        assert head["usd"] == usd_text(call.metrics.cost.total)
+        assert call.metrics.cost.total == call.cost.query("part == 'total'")["usd"].iloc[-1] > 0.025
         watching.panel.close()
 
     desk.run(main())
