@@ -14,7 +14,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
-from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, text_of, warn
+from patter_nb.errors import ConfigError, ConfigTypeError, brief, PatterError, text_of, warn
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
@@ -108,7 +108,7 @@ class Serving(Lines):
             )
             otherwise.callback(setattr, self, "_served", self._served)
             self._served = terms
-            server = await self._start(port, tunnel, manage_webhook)
+            server = await self._start(port, tunnel, check_manage(manage_webhook))
             otherwise.pop_all()
         server.answer(self, partial(self._take, terms, server), say)
         if not in_notebook() if block is None else block:
@@ -309,6 +309,13 @@ def check_recording(recording: Any, *, people: bool = True) -> bool:
         _consented.append(True)
         say(CONSENT)
     return bool(recording)
+
+
+def check_manage(manage: Any) -> bool | None:
+    """What is said of the number's webhook: a word for no would else point it here."""
+    if manage is not None and not isinstance(manage, bool):
+        raise ConfigTypeError(f"manage_webhook is {brief(manage)}; it must be True, False, or left out.")
+    return manage
 
 
 def check_text(name: str, text: Any) -> str:

@@ -508,6 +508,16 @@ def test_a_port_that_another_process_has_is_an_error_with_its_remedy():
     run(main())
 
 
+def test_a_word_for_no_does_not_point_the_number_here():
+    async def main():
+        async with on_line() as (simulator, phone):
+            with pytest.raises(ConfigTypeError, match="manage_webhook is 'no'; it must be True, False, or left out"):
+                await served(phone, manage_webhook="no")
+            assert simulator.requests == []
+
+    run(main())
+
+
 @pytest.mark.parametrize(("agent", "why"), [(None, "is not the SID of an account"), ("no agent", "agent is str")])
 def test_whoever_waits_for_ready_hears_why_serving_did_not_begin(agent, why):
     async def main():
