@@ -14,7 +14,7 @@ from patter_nb.agent import Agent
 from patter_nb.call import Call
 from patter_nb.callbacks import Callback, Callbacks, check_number
 from patter_nb.carriers.twilio import Twilio
-from patter_nb.errors import ConfigError, ConfigTypeError, brief, PatterError, text_of, warn
+from patter_nb.errors import ConfigError, ConfigTypeError, PatterError, brief, text_of, warn
 from patter_nb.given import check_mode, checked, running_loop
 from patter_nb.lines import Lines, Order, Terms
 from patter_nb.notebook.display import in_notebook
