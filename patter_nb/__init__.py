@@ -107,6 +107,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """What a completion offers: the public names, and none of the rooms behind them."""
+    return list(__all__)
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext patter_nb`: cells as editors, `%%prompt`, `%%guardrail`, `%call` and `%turns`."""
     from patter_nb.magics import load

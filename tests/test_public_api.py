@@ -90,6 +90,10 @@ def test_every_public_name_is_there_and_is_listed_to_whoever_completes_it(module
     assert [name for name in PUBLIC[module] if not hasattr(imported, name) or name not in dir(imported)] == []
 
 
+def test_a_completion_of_the_package_offers_none_of_its_rooms():
+    assert dir(patter_nb) == PUBLIC["patter_nb"]
+
+
 @each_module
 def test_every_public_class_and_function_explains_itself(module):
     imported = importlib.import_module(module)
