@@ -1,6 +1,6 @@
 """What a caller hears of a busy notebook: python tests/bench/stalls.py
 
-A cell blocks the loop of the notebook for a second, at seeded moments of replies of some 5 s: asleep, or computing; the first
+A cell blocks the loop of the notebook for a second, at seeded moments of replies of some 4.7 s: asleep, or computing; the first
 figure of matplotlib is drawn in kernels that have not imported it; callers barge in while the loop stands still and after. The
 far end is another process. Silence is what it heard within a reply because nothing was queued in time, so the pauses of the voice
 are none; replies without such a cell are beside it. A barge-in is late by what runs from the caller's first sound to the clear
@@ -35,7 +35,7 @@ for name in ("kernels", "stalled"):
     spec.loader.exec_module(sys.modules[spec.name])
 kernels, stalled = sys.modules["tests_of_serving_kernels"], sys.modules["tests_of_serving_stalled"]
 
-REPLY_SECONDS = 5.0
+REPLY_SECONDS = 4.7
 A_CALL = 12
 """Replies of one call; every fourth is left alone."""
 KINDS = {"asleep 1 s": stalled.SLEEP.format(seconds=1), "computing 1 s": stalled.COMPUTE.format(seconds=1)}

@@ -200,14 +200,16 @@ def new_agent(phone):
     # The caller's sound has no words: a model that knows voices would miss it now and then.
     return phone.agent("A test.", stt=stt, llm=llm, tts=ScriptedTTS(), vad=EnergyModel("synthetic"), first_message="Hello.")
 
-async def of_call(sid):
-    # The row of a call, when it is over; of one that was cut, as it is.
+async def of_call(sid, over):
+    # The row of a call; `over`: once it says how the call ended.
     async with asyncio.timeout(20):
-        while any(call.carrier_call_id == sid for call in live()):
+        while True:
+            tables = [*(each.calls for each in phones), phone.store.calls()]
+            found = [table[table["carrier_call_id"] == sid][["outcome", "end_reason", "error"]] for table in tables]
+            (row, *_) = [rows.iloc[-1] for rows in found if len(rows)]
+            if not over or isinstance(row["end_reason"], str):
+                return row
             await asyncio.sleep(0.02)
-    tables = [each.calls for each in phones] + [phone.store.calls()]
-    (found, *_) = [table[table["carrier_call_id"] == sid] for table in tables if (table["carrier_call_id"] == sid).any()]
-    return found.iloc[-1][["outcome", "end_reason", "error"]]
 """
 
 SERVE = """
@@ -294,9 +296,9 @@ class Stage:
         ends = [f"stream ended by the {stream['ended_by']} after {stream['seconds']} s" for stream in fact["streams"]]
         return ", ".join([fact["status"], *ends, *(warning["text"] for warning in fact["warnings"])])
 
-    async def row(self, sid: str) -> dict[str, Any]:
-        """What the call's row says of its end."""
-        return json.loads(await self.kernel.ask(f"print((await of_call('{sid}')).to_json())"))
+    async def row(self, sid: str, *, over: bool = True) -> dict[str, Any]:
+        """What the call's row says of its end; `over`: which it is waited for."""
+        return json.loads(await self.kernel.ask(f"print((await of_call('{sid}', {over})).to_json())"))
 
     # Ports.
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tests_of_serving_kernels import SERVE, Cell, Stage, is_free
+from tests_of_serving_kernels import AGENT, SERVE, Cell, Stage, is_free
 
 Do = Callable[[Stage], Awaitable[None]]
 
@@ -40,6 +40,14 @@ async def run_anew(stage: Stage) -> None:
     await stage.serve("print(server is before, phone is first)")
     assert stage.served is not None
     assert stage.served.printed.endswith("True False\n"), stage.served.printed
+
+
+async def reset_and_run_anew(stage: Stage) -> None:
+    """Nobody holds phone and server any more but the server itself."""
+    ports = await stage.kernel.ask("print(ports)")
+    await stage.kernel.ask("%reset -f\nimport gc\nprint(gc.collect() > 0)")
+    await stage.kernel.ask(f"{stage.fill(AGENT)}ports = {ports}")
+    await stage.serve()
 
 
 async def port_taken(stage: Stage) -> None:
@@ -121,6 +129,7 @@ SERVED: Scenarios = (
     ("an awaiting cell is interrupted", interrupt_awaiting),
     ("an idle kernel is interrupted", interrupt_idle),
     ("a nested run is interrupted", interrupt_nested),
+    ("all names are reset and the cells run again", reset_and_run_anew),
 )
 """What is done during a call that came in. It goes on in each."""
 
@@ -195,7 +204,7 @@ async def play_restart(stage: Stage, *, now: bool) -> Outcome:
     await stage.serve()
     second = await stage.call_in()
     await stage.hang_up(second)
-    outcome.problems += [] if await stage.row(sid) else ["the call that was cut has no row"]
+    outcome.problems += [] if await stage.row(sid, over=False) else ["the call that was cut has no row"]
     await stage.kernel.ask("await phone.disconnect()")
     outcome.ports_leaked += len(await stage.ports())
     return outcome

@@ -12,7 +12,7 @@ from patter_nb.testing.twilio.process import TwilioProcess
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = (Block(FIRST_FIGURE, 1.0), Block(SLEEP.format(seconds=1), 0.8), Block(COMPUTE.format(seconds=1), 2.5))
+BLOCKS = (Block(FIRST_FIGURE, 1.0), Block(COMPUTE.format(seconds=1), 0.6))
 
 
 def test_audio_that_was_sent_ahead_covers_a_busy_cell_which_the_row_names_and_a_barge_in_comes_when_it_is_over(tmp_path):
