@@ -29,9 +29,9 @@ class Bounds:
     """Of a request's line and headers, together with what of its body is not read yet."""
     request_seconds: float = 10.0
     """How long a request may take to come, whole: the first from when its socket is open, another from its first byte on. So
-    long, too, an answer may wait to be read."""
+    long, too, an answer may wait to be read, and a WebSocket that is over to be closed by its other side."""
     idle_seconds: float = 5.0
-    """How long a socket may stay open for another request, or to be closed by whoever opened it."""
+    """How long a socket may stay open for another request."""
     ping_seconds: float = 20.0
     """How often a WebSocket is asked whether it is still there, and how long it may take to answer."""
 
@@ -151,7 +151,7 @@ def bounded_socket(bounds: Bounds) -> type[WebSocketsSansIOProtocol]:
             try:
                 await super().run_asgi()
             finally:
-                self.loop.call_later(bounds.idle_seconds, self.transport.abort)
+                self.loop.call_later(bounds.request_seconds, self.transport.abort)
 
         def handle_ping(self) -> None:
             if self._still_talks():

@@ -26,8 +26,9 @@ from patter_nb.tunnels.base import OpenTunnel, Tunnel
 
 CALLS_END_SECONDS = 3.0
 """How long calls may take to end when the server stops."""
-BOUNDS = Bounds(sockets=512)
-"""A call needs two or three; a webhook one, for a moment."""
+BOUNDS = Bounds(sockets=512, idle_seconds=120.0)
+"""A call needs two or three; a webhook one, for a moment. A tunnel keeps its sockets for the next request, some for a minute and
+a half: were we to close one just then, that webhook would be lost."""
 REOPENINGS = 3
 """How often a tunnel that was lost is opened again before the server gives up."""
 

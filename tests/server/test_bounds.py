@@ -265,7 +265,7 @@ def test_what_is_written_last_is_not_kept_for_ever_for_whoever_does_not_read_it(
         await until(lambda: not server._server.server_state.connections)
         line.transport.abort()
 
-    bounded(Bounds(idle_seconds=1.0), visit, parting)
+    bounded(Bounds(request_seconds=0.5), visit, parting)
 
 
 def test_a_socket_that_asks_nothing_more_is_closed():
