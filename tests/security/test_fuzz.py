@@ -20,7 +20,7 @@ from patter_nb.telephony import call as call_module
 from patter_nb.telephony import media as media_module
 from patter_nb.telephony.media import BEFORE_START
 
-EXAMPLES, MANY = 100, 1_500
+EXAMPLES, MANY = 60, 1_500
 """Examples in a usual run, and in a slow one."""
 
 
