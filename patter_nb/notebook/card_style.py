@@ -34,7 +34,7 @@ padding:0 8px;border:1px solid currentColor;border-radius:9px;font-size:11px;lin
 .pnb-card .pnb-figure{{margin-top:18px;overflow-x:auto}}
 .pnb-card svg{{display:block;max-width:100%;min-width:720px;height:auto;font-family:{CSS_FONTS}}}
 .pnb-card .pnb-tables{{display:flex;flex-wrap:wrap;align-items:flex-start;gap:20px 36px;margin-top:22px}}
-.pnb-card .pnb-latency{{flex:1 1 470px}}
+.pnb-card .pnb-latency{{flex:1 1 430px}}
 .pnb-card .pnb-cost{{flex:1 1 300px;max-width:440px}}
 """
 
