@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import signal
 import sys
+import threading
+from collections.abc import Callable
+from typing import Any
 
 from patter_nb.errors import warn
 
 MARK = "_nest_asyncio2"
 """What the successor leaves in `asyncio` beside the mark of both."""
+OURS = "_patter_nb"
+"""What tells our `run`, and our handler of interrupts, from others."""
 
 
 def allow_nested_run() -> None:
@@ -24,6 +30,51 @@ def allow_nested_run() -> None:
             _warn()
         return  # the first one to patch stays: what it has replaced cannot be put back
     nest_asyncio2.apply()
+    if not hasattr(asyncio.run, OURS):
+        asyncio.run = _interruptible(asyncio.run)
+
+
+def _interruptible(run: Callable[..., Any]) -> Callable[..., Any]:
+    """`run`, which an interrupt ends as it ends the `asyncio.run` of Python itself: its coroutine is cancelled.
+
+    Otherwise the interrupt is raised in whatever the nested loop does just then: in a call, or in the kernel's own tasks, and
+    that kernel answers no more.
+    """
+
+    @functools.wraps(run)
+    def runs(main: Any, **settings: Any) -> Any:
+        before = signal.getsignal(signal.SIGINT)
+        usual = before is signal.default_int_handler or hasattr(before, OURS)
+        if not usual or threading.current_thread() is not threading.main_thread():
+            return run(main, **settings)
+        interrupts: list[int] = []
+
+        async def held() -> Any:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+            assert task is not None
+
+            def cancel(number: int, _: object) -> None:
+                interrupts.append(number)
+                if len(interrupts) > 1:  # it does not end, or keeps the loop busy
+                    raise KeyboardInterrupt
+                task.cancel()
+                loop.call_soon_threadsafe(lambda: None)  # wakes the loop
+
+            setattr(cancel, OURS, True)
+            signal.signal(signal.SIGINT, cancel)
+            return await main
+
+        try:
+            return run(held(), **settings)
+        except asyncio.CancelledError:
+            if interrupts:
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    setattr(runs, OURS, True)
+    return runs
 
 
 @functools.cache

@@ -47,6 +47,38 @@ def test_it_can_be_allowed_from_within_a_running_loop():
     assert alone(code) == "inner\n"
 
 
+INTERRUPTED = """
+import asyncio, os, signal, threading
+from patter_nb import allow_nested_run
+
+async def inner():
+    asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.sleep(30)
+    finally:
+        print("cancelled")
+
+async def outer():
+    other = asyncio.create_task(asyncio.sleep(0.2, "goes on"))
+    try:
+        asyncio.run(inner())
+    except KeyboardInterrupt:
+        print("interrupted")
+    print(await other)
+
+allow_nested_run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", ["asyncio.run(outer())", "asyncio.new_event_loop().run_until_complete(outer())"])
+def test_an_interrupt_ends_the_nested_run_alone_and_nothing_else_on_its_loop(run):
+    first = "loop = asyncio.new_event_loop(); asyncio.set_event_loop(loop); " if "new_event_loop" in run else ""
+    code = f"{INTERRUPTED}{first}{run.replace('asyncio.new_event_loop()', 'loop')}\n"
+    code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    assert alone(code) == "cancelled\ninterrupted\ngoes on\n"
+
+
 # What the older package leaves in asyncio, and a kernel of a version.
 PATCHED = """
 import asyncio, sys, types, warnings
