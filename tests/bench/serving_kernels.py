@@ -74,7 +74,7 @@ async def once(stage: Any, scene: Any) -> Any:
         return await asyncio.wait_for(scene(stage), 120)
     except (AssertionError, TimeoutError) as error:
         *_, where = traceback.extract_tb(error.__traceback__)
-        cells = [cell for cell in stage.kernel.cells.values() if cell.status != "ok"]
+        cells = [cell.error or "no answer" for cell in stage.kernel.cells.values() if cell.status != "ok"]
         return scenes.Outcome(problems=[f"broke off: {type(error).__name__}: {error}, in {where.name}; cells: {cells}"])
 
 
