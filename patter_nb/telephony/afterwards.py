@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +15,8 @@ from patter_nb.telephony.call import OUTCOMES, LineCall
 
 PRICE_AFTER_SECONDS = (2.0, 10.0, 30.0, 120.0, 600.0)
 """When the price is asked for: Twilio sets it some time after the call, mostly within a minute."""
+CLOSING_SECONDS = 3.0
+"""How long the end of the server waits for the last answers."""
 
 
 class Afterwards:
@@ -23,15 +26,18 @@ class Afterwards:
         self._rest = rest
         self._price_after = price_after_seconds
         self._work: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     def over(self, line: LineCall) -> None:
-        """Ask for what the carrier charged; for a call that nobody answered that is nothing."""
-        if line.status not in OUTCOMES:
+        """Ask for what the carrier charged; for a call that nobody answered that is nothing. Once, however often it is told."""
+        if line.carrier_call_id and line.status not in OUTCOMES and not line.asked_price:
+            line.asked_price = True
             self._spawn(line, self._price(line))
 
     def recorded(self, line: LineCall, recording: RecordingReady) -> None:
         """Fetch the carrier's recording."""
-        if recording.status == "completed":
+        if recording.status == "completed" and recording.recording_sid not in line.recordings:  # it may be told twice
+            line.recordings.add(recording.recording_sid)
             self._spawn(line, self._fetch(line, recording))
         elif recording.status in ("failed", "absent"):
             line.event("carrier_error", {"error": f"The carrier's recording is {recording.status}."})
@@ -42,7 +48,10 @@ class Afterwards:
             await asyncio.wait(work)
 
     async def close(self) -> None:
-        """Give up what is not done."""
+        """Ask a last time for what is not known yet, and give up what is not done then."""
+        self._closing.set()
+        if self._work:
+            await asyncio.wait(self._work, timeout=CLOSING_SECONDS)
         for task in self._work:
             task.cancel()
         if self._work:
@@ -59,15 +68,18 @@ class Afterwards:
     async def _price(self, line: LineCall) -> None:
         refused: CarrierError | None = None
         for seconds in self._price_after:
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
             try:
                 found = await self._rest.fetch_call(line.carrier_call_id)
             except CarrierError as error:  # it may be there when it is asked again
                 refused = error
-                continue
-            refused = None
-            if found.price_usd is not None:
-                line.event("carrier_price", {"usd": found.price_usd})
+            else:
+                refused = None
+                if found.price_usd is not None:
+                    line.event("carrier_price", {"usd": found.price_usd})
+                    return
+            if self._closing.is_set():
                 return
         if refused is not None:
             raise refused

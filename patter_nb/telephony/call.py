@@ -84,6 +84,10 @@ class LineCall(SpokenCall):
         self.answered = False
         self.status = ""
         """The carrier's last word on it."""
+        self.asked_price = False
+        """Whether the carrier is asked, or was, what it charged."""
+        self.recordings: set[str] = set()
+        """The carrier's ids of recordings that it has told of."""
         self._spent = False
         self._news: asyncio.Future[MediaSocket | str] = asyncio.get_running_loop().create_future()
         """Its audio, or the word with which it ended before there was any."""
@@ -180,6 +184,8 @@ class LineCall(SpokenCall):
                     await session.run()
             finally:
                 self._bill(session.duration_seconds)
+                if self.server is not None:  # not all numbers tell us of an end: their owner set no address for it
+                    self.server.afterwards.over(self)
             if socket.flooded:
                 raise CarrierError("The carrier sent more messages than a call has, so the call was ended.")
 

@@ -30,7 +30,9 @@ BOUNDS = Bounds(sockets=512, idle_seconds=120.0)
 """A call needs two or three; a webhook one, for a moment. A tunnel keeps its sockets for the next request, some for a minute and
 a half: were we to close one just then, that webhook would be lost."""
 REOPENINGS = 3
-"""How often a tunnel that was lost is opened again before the server gives up."""
+"""How often in a row a tunnel that was lost is opened again before the server gives up."""
+STEADY_SECONDS = 600.0
+"""A tunnel that has stood for so long was no part of that row."""
 
 Webhook = Callable[[str], NumberWebhook]
 """Makes what points the number at a public address."""
@@ -167,13 +169,16 @@ class PhoneServer:
                 await self._replaced.stop()
                 self._replaced = None
             await asyncio.to_thread(importlib.import_module, "fastapi")  # else the first caller would wait for it
-            for _ in range(1 + REOPENINGS):
+            losses, loop = 0, asyncio.get_running_loop()
+            while losses <= REOPENINGS:
+                began = loop.time()
                 lost = await self._public()
                 if not lost:
                     return
+                losses = 1 if loop.time() - began > STEADY_SECONDS else losses + 1
                 self.tell(f"The tunnel was lost ({lost}); another one is opened.")
                 self.readiness.begin()
-            raise PatterError(f"The tunnel was lost {1 + REOPENINGS} times: serve again.")
+            raise PatterError(f"The tunnel was lost {losses} times in a row: serve again.")
 
     async def _public(self) -> str:
         """Be reachable until it is stopped ("") or the tunnel is lost (why)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +26,8 @@ class Ended:
     kept: list[Any] = field(default_factory=list)
     told: list[tuple[str, Any]] = field(default_factory=list)
     path: Path | None = None
+    asked_price: bool = False
+    recordings: set[str] = field(default_factory=set)
 
     @property
     def terms(self) -> Any:
@@ -117,6 +118,7 @@ def test_a_call_that_nobody_answered_has_no_price_to_ask_for(run):
         for status in ("no-answer", "busy", "failed", "canceled"):
             call.status = status
             after.over(call)
+            assert not call.asked_price
             await after.done(call.call_id)
         assert fetches(simulator) == before
 
@@ -132,6 +134,7 @@ def test_the_carriers_recording_is_fetched_and_kept_where_the_call_says(run, tmp
     async def work(_, after, call, line):
         call.path = tmp_path / "call.carrier.wav"
         after.recorded(call, ready(line))
+        after.recorded(call, ready(line))  # told twice, fetched once
         await after.done(call.call_id)
         assert call.kept == [(call.call_id, line.recordings[0].wav())]
 
@@ -160,10 +163,20 @@ def test_a_recording_that_was_not_made_is_told(run):
     assert told == ["The carrier's recording is failed.", "The carrier's recording is absent."]
 
 
-def test_what_waits_is_given_up_when_the_server_stops(run):
-    async def work(_, after, call, __):
+def test_what_waits_is_asked_a_last_time_when_the_server_stops(run):
+    async def work(simulator, after, call, line):
         after.over(call)
-        await asyncio.sleep(0)
+        after.over(call)  # of the session's end and of the carrier's word: asked once
+        await simulator.until(lambda _: line.price_usd is not None)
+        await after.close()
+
+    assert afterwards(run, work, price_after=(60.0, 60.0)).told == [("carrier_price", {"usd": 0.014})]
+
+
+def test_what_is_not_known_then_is_given_up(run):
+    async def work(simulator, after, call, line):
+        simulator.price_after_seconds = 60
+        after.over(call)
         await after.close()
         await after.done(call.call_id)
 

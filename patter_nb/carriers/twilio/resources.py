@@ -18,7 +18,6 @@ class Dial:
 
     With `machine_detection` and an `amd_url` Twilio listens beside the call, which does not wait, and tells that URL who
     answered, a machine when its greeting is over. It may ring some five seconds longer than `ring_timeout_seconds`.
-    `time_limit_seconds` ends the call at Twilio, whatever becomes of this process.
     """
 
     to: str
@@ -28,7 +27,6 @@ class Dial:
     amd_url: str | None = None
     ring_timeout_seconds: int = 25
     machine_detection: bool = True
-    time_limit_seconds: int | None = None
 
     def __repr__(self) -> str:
         return f"Dial(to={masked(self.to)!r}, from_number={masked(self.from_number)!r})"

@@ -322,8 +322,6 @@ def _dial_fields(dial: Dial) -> list[tuple[str, str]]:
     ]
     if not 1 <= dial.ring_timeout_seconds <= 600:
         raise ConfigError(f"A call rings for 1 to 600 seconds; ring_timeout of {dial.ring_timeout_seconds} was given.")
-    if dial.time_limit_seconds is not None:
-        fields.append(("TimeLimit", str(dial.time_limit_seconds)))
     if dial.machine_detection and dial.amd_url:  # without the URL the call would wait for the verdict
         fields += [
             ("MachineDetection", "DetectMessageEnd"),

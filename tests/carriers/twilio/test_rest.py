@@ -24,7 +24,7 @@ DIAL = Dial(
     status_url=f"{HOST}/status?call=call_0123456789ab",
     amd_url=f"{HOST}/amd?call=call_0123456789ab",
 )
-PLAIN = replace(DIAL, machine_detection=False, amd_url=None, ring_timeout_seconds=60, time_limit_seconds=600)
+PLAIN = replace(DIAL, machine_detection=False, amd_url=None, ring_timeout_seconds=60)
 EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 DIALLED = {"to": DIAL.to, "from_": DIAL.from_number, "twiml": TWIML, "status_callback": DIAL.status_url,
@@ -47,7 +47,7 @@ SAME = {
     "a call without detection": (
         "CreateCall",
         lambda ours: ours.create_call(PLAIN),
-        lambda theirs: theirs.calls.create(**DIALLED, timeout=60, time_limit=600),
+        lambda theirs: theirs.calls.create(**DIALLED, timeout=60),
     ),
     "a call redirected": (
         "UpdateCall",
