@@ -364,7 +364,7 @@ def call_view(call: Call, log: CallLog, shelf: RecordingShelf) -> CallView:
     row, events, reading = log.row(call.id), log.event_rows(call.id), log.reading(call.id)
     facts, line = reading.record.facts, reading.line
     is_test = facts.direction == "test"
-    remarks = (*remarks_of(facts, line, error=call.error), *limits_of(events))
+    remarks = (*remarks_of(facts, line, error=call.error), *limits_of(events, facts.direction))
     return CallView(
         call_id=call.id,
         title=title_of(facts),

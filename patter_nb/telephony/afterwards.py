@@ -80,7 +80,7 @@ class Afterwards:
                     line.event("carrier_price", {"usd": found.price_usd})
                     return
             if self._closing.is_set():
-                return
+                return  # also where it could not be asked: whoever stops a server is told of nothing new
         if refused is not None:
             raise refused
 

@@ -103,8 +103,9 @@ def test_an_error_has_its_own_remedy_and_needs_no_other() -> None:
 
 def test_what_the_limit_of_a_call_cannot_see_is_told_in_one_line() -> None:
     events = [EventFacts(1.0, "cost_not_seen", {"what": what, "limit_usd": 2.0}) for what in ("llm acme m", "tts acme v")]
-    assert limits_of(events) == ["The limit of 2 USD does not see what has no known price: llm acme m, tts acme v."]
-    assert limits_of([EventFacts(1.0, "answered", {})]) == []
+    assert limits_of(events, "test") == []
+    assert limits_of(events, "outbound") == ["The limit of 2 USD does not see what has no known price: llm acme m, tts acme v."]
+    assert limits_of([EventFacts(1.0, "answered", {})], "inbound") == []
 
 
 # On a card.
