@@ -14,6 +14,8 @@ from tests_of_security_served import serving
 
 from patter_nb.server import Bounds
 
+pytestmark = pytest.mark.slow  # real processes and calls: half a minute together
+
 IMPATIENT = Bounds(sockets=512, request_seconds=1.5, idle_seconds=1.0, ping_seconds=1.0)
 """The port's own patience would make the tests slow."""
 
@@ -89,18 +91,15 @@ def test_nothing_was_said_of_the_attacks_and_no_secret_of_ours(quick):
     assert quick.noise == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LONG)
 def test_an_attack_that_lasts_gets_what_it_should_and_calls_still_come_in(name, long):
     assert long.repelled[name] == ""
 
 
-@pytest.mark.slow
 def test_whoever_talked_through_the_long_attacks_was_heard_and_answered(long):
     assert long.unharmed == ""
 
 
-@pytest.mark.slow
 def test_nothing_is_left_of_the_long_attacks_and_nothing_was_said_of_them(long):
     assert (long.left, long.noise) == ("", "")
 

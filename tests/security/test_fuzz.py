@@ -20,6 +20,8 @@ from patter_nb.telephony import call as call_module
 from patter_nb.telephony import media as media_module
 from patter_nb.telephony.media import BEFORE_START
 
+pytestmark = pytest.mark.slow  # real processes and calls: half a minute together
+
 EXAMPLES, MANY = 60, 1_500
 """Examples in a usual run, and in a slow one."""
 
@@ -232,14 +234,12 @@ def test_any_first_message_closes_its_socket_and_the_call_waits_on(fuzzed, messa
     fuzzed.run(fuzzed.first(of("MZ" + "1" * 32, messages)))
 
 
-@pytest.mark.slow
 @OFTEN
 @given(path=PATHS, form=FORMS)
 def test_many_signed_forms_are_answered_or_refused(fuzzed, path, form):
     fuzzed.run(fuzzed.webhook(path, form))
 
 
-@pytest.mark.slow
 @OFTEN
 @given(messages=STREAM)
 def test_many_messages_of_a_stream_lose_themselves_and_never_the_call(fuzzed, messages):

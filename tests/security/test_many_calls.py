@@ -13,6 +13,8 @@ import pytest
 from patter_nb.session.session import Session
 from patter_nb.telephony.media import MediaSocket
 
+pytestmark = pytest.mark.slow  # real processes and calls: half a minute together
+
 NAME = "bench_many_calls"
 GROWTH_MB = 8.0
 """Rows of the calls, and what the allocator keeps."""
@@ -34,7 +36,6 @@ def left() -> list[str]:
     return [type(each).__name__ for each in gc.get_objects() if isinstance(each, Session | MediaSocket)]
 
 
-@pytest.mark.slow
 def test_calls_in_a_row_and_at_once_leave_nothing_open(run):
     found = run(bench().soak(60, 6))
     for after in (found.after_row, found.after_crowd):

@@ -231,6 +231,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from patter_nb.telephony.number_records import NumberRecords, Pointing
+
+pytestmark = pytest.mark.slow  # real processes and calls: half a minute together
 NumberRecords(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).add("+1•••••1234", sys.argv[4], Pointing(sys.argv[5], "GET"))
 print("kept", flush=True)
 sys.stdin.read()
