@@ -29,6 +29,8 @@ spec = importlib.util.spec_from_file_location("tests_account", Path(__file__).pa
 assert spec is not None and spec.loader is not None
 sys.modules["tests_account"] = account_module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(account_module)
+pytestmark = pytest.mark.slow  # real processes, half a minute together
+
 NUMBER, TOKEN, account = account_module.NUMBER, account_module.TOKEN, account_module.account
 
 SHOP = "https://shop.example/voice"
@@ -232,7 +234,6 @@ import sys
 from pathlib import Path
 from patter_nb.telephony.number_records import NumberRecords, Pointing
 
-pytestmark = pytest.mark.slow  # real processes and calls: half a minute together
 NumberRecords(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).add("+1•••••1234", sys.argv[4], Pointing(sys.argv[5], "GET"))
 print("kept", flush=True)
 sys.stdin.read()
