@@ -231,6 +231,7 @@ class LineCall(SpokenCall):
             legs=server.desk.legs,
             status_url=webhook(server.origin, LEG, self.call_id),
             caller_id=self.caller if self.direction == "outbound" else "",
+            language=twiml.spoken_language(self._agent.language),
         )
 
     async def _let_go(self) -> None:

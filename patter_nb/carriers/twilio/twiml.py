@@ -56,6 +56,11 @@ def join_conference(name: str, *, starts: bool, ends: bool) -> str:
     return _written(document)
 
 
+def spoken_language(language: str) -> str:
+    """The language in which Twilio reads a text: one with its country, such as de-DE; any other is read as en-US."""
+    return language if _LANGUAGE.fullmatch(language) and "-" in language else "en-US"
+
+
 def say_then_join(summary: str, name: str, language: str = "en-US") -> str:
     """Tell whoever answers the summary, then put them into the conference, which is over when they leave.
 

@@ -171,3 +171,12 @@ def test_a_refused_parameter_does_not_show_its_value():
     with pytest.raises(ConfigError) as caught:
         twiml.connect_stream(URL, {"token": "s3cret" * 100})
     assert "s3cret" not in str(caught.value)
+
+
+SPOKEN = [("de-DE", "de-DE"), ("en", "en-US"), ("de", "en-US"), ("", "en-US"), ("x y-z", "en-US")]
+
+
+@pytest.mark.parametrize(("language", "spoken"), SPOKEN)
+def test_a_summary_is_read_in_a_language_that_names_its_country(language, spoken):
+    assert twiml.spoken_language(language) == spoken
+    assert f'language="{spoken}"' in twiml.say_then_join("Ann calls.", "room", twiml.spoken_language(language))
